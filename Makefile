@@ -1,0 +1,71 @@
+# Everything sets itself up on first use. ARGS= is handed on, e.g. make test ARGS='-k feed'.
+PYTHON ?= python3
+ARGS   ?=
+BIN    := .venv/bin
+NODE   := tests/e2e/node
+
+export PYTHON
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Says what it does, and shows the output only when it fails.
+quietly = @echo "  $(1)"; out=$$($(BIN)/$(1) 2>&1) || { printf '%s\n' "$$out"; exit 1; }
+
+.PHONY: help run test check lint bench lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make run    start a demonstration (ARGS are options of 'lastcall demo')"
+	@echo "make check  format, lint, types, import rules and the fast tests (ARGS go to pytest)"
+	@echo "make test   the linters and the whole suite, with the coverage gate (ARGS go to pytest)"
+	@echo "make bench  the benchmarks (ARGS go to them)"
+	@echo "make lock   renew the locks; ARGS=--upgrade moves every pin"
+	@echo "make clean  remove what make made"
+
+run: .venv/run.stamp
+	@$(BIN)/lastcall demo $(ARGS)
+
+check: lint
+	@$(BIN)/python -m pytest -q -m "not slow and not e2e and not fault" $(ARGS)
+
+# A run narrowed by ARGS cannot cover everything, so the gate stands only for the whole suite.
+test: lint $(NODE)/node_modules/.stamp
+	@scripts/debian-packages curl $(if $(shell grep -rl --include='*.py' playwright tests 2>/dev/null),chromium)
+	@$(BIN)/python -m coverage run -m pytest -q $(ARGS)
+	@$(if $(strip $(ARGS)),echo "ARGS narrowed the run: no coverage gate.",$(BIN)/python -m coverage report)
+
+lint: .venv/test.stamp
+	$(call quietly,ruff format --check .)
+	$(call quietly,ruff check .)
+	$(call quietly,mypy)
+	$(call quietly,lint-imports --no-logo)
+
+bench: .venv/run.stamp
+	@test -f benchmarks/__main__.py || { echo "There is no benchmarks package in this tree yet." >&2; exit 1; }
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock:
+	@scripts/lock $(ARGS)
+
+# --- set-up: a stamp is older than its lock exactly when there is something to do ---
+
+.venv/run.stamp: requirements/run.txt requirements/build.txt pyproject.toml scripts/make-venv
+	@echo "Setting up .venv (once) ..."
+	@scripts/make-venv .venv
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements/build.txt -r requirements/run.txt
+	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/test.stamp: requirements/test.txt .venv/run.stamp
+	@echo "Adding the test tools to .venv (once) ..."
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements/test.txt
+	@touch $@
+
+$(NODE)/node_modules/.stamp: $(NODE)/package.json $(NODE)/package-lock.json
+	@scripts/debian-packages nodejs npm
+	@cd $(NODE) && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+clean:
+	@rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
+		.ruff_cache build src/*.egg-info $(NODE)/node_modules
+	@find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
