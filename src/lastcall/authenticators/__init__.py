@@ -1,0 +1,1 @@
+"""Ways of proving who somebody is; each passes the contract of its port."""

@@ -1,0 +1,127 @@
+"""Credentials: who somebody is, by name, password and, where it is on, a second factor."""
+
+from dataclasses import dataclass
+
+from lastcall.authority.factors import prove_second
+from lastcall.authority.guesses import address_block, give_back, key_of, take
+from lastcall.authority.refusals import refusals
+from lastcall.domain.access import Caller, Rank, Role
+from lastcall.domain.attempts import Limit, Strikes
+from lastcall.domain.audit import Action
+from lastcall.domain.errors import BadCredentials, Busy, LockedOut
+from lastcall.domain.factor import Factor, Method
+from lastcall.domain.origin import Origin
+from lastcall.domain.subject import Subject, caller_of, second_factors
+from lastcall.domain.token import digest_password
+from lastcall.domain.types import Serial, SubjectId, TenantId
+from lastcall.ports import Env, Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What was offered. `password` may instead be its SHA-256 hex in `digest`.
+
+    `takes_code` says whether this wire can carry a second factor: where it cannot, an account
+    that has one on is refused like a wrong password. `lockout` overrides the tenant's limit of
+    failures per name.
+    """
+
+    name: str
+    password: str = ""
+    digest: str = ""
+    with_email: bool = False
+    code: str | None = None
+    method: Method | None = None
+    takes_code: bool = False
+    lockout: Limit | None = None
+
+    @property
+    def password_digest(self) -> str:
+        return self.digest.lower() if self.digest else digest_password(self.password)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """Who it is; `as_of` is the serial from before anything was checked."""
+
+    subject: Subject
+    factors: tuple[Factor, ...]
+    as_of: Serial
+
+    def caller(self, origin: Origin) -> Caller:
+        return caller_of(self.subject, origin, as_of=self.as_of)
+
+
+async def prove(env: Env, tenant: TenantId, origin: Origin, given: Credentials) -> Proven:
+    """Check credentials. Raises `BadCredentials`, `LockedOut`, `Busy`, `SecondFactorRequired`.
+
+    The attempt is counted, durably, before it is judged; unknown names cost the same time.
+    """
+    at = env.clock.now()
+    async with env.store.transaction(tenant) as tx:
+        as_of = await tx.serial()
+        subject = await _look_up(tx, given)
+        name = subject.username if subject else given.name
+        keys = (key_of("subject", name), key_of("address", address_block(origin.address)))
+        limits = (
+            given.lockout or env.policy(tenant).subject_lockout,
+            env.policy(tenant).address_lockout,
+        )
+        taken = [await take(tx, key, at, limit) for key, limit in zip(keys, limits, strict=True)]
+    who = caller_of(subject, origin) if subject else _nobody(tenant, origin)
+    async with refusals(env, who, Action.LOGIN, keys[0]):
+        for refusal in taken:
+            if isinstance(refusal, LockedOut):
+                raise refusal
+        try:
+            good = await env.passwords.verify(_encoded(subject), given.password_digest)
+        except Busy:
+            await _give_back(env, tenant, keys)
+            raise
+        if subject is None or not good or (second_factors(subject) and not given.takes_code):
+            left = taken[0].count if isinstance(taken[0], Strikes) else 0
+            raise BadCredentials(
+                _why(subject, good=good), attempts_left=max(0, limits[0].tries - left)
+            )
+        await _give_back(env, tenant, keys)
+        factors: tuple[Factor, ...] = (Factor(method=Method.PASSWORD, at=at),)
+        if second_factors(subject):
+            factors += (await prove_second(env, subject, origin, given.code, given.method),)
+    async with env.store.transaction(tenant) as tx:
+        await tx.clear_strikes(keys[0])
+    return Proven(subject=subject, factors=factors, as_of=as_of)
+
+
+async def _look_up(tx: Transaction, given: Credentials) -> Subject | None:
+    by_email = given.with_email and "@" in given.name
+    found = await tx.subject_with_email(given.name) if by_email else None
+    return found or await tx.subject_named(given.name)
+
+
+async def _give_back(env: Env, tenant: TenantId, keys: tuple[str, ...]) -> None:
+    async with env.store.transaction(tenant) as tx:
+        for key in keys:
+            await give_back(tx, key)
+
+
+def _encoded(subject: Subject | None) -> str:
+    return subject.password_hash if subject is not None and subject.enabled else ""
+
+
+def _nobody(tenant: TenantId, origin: Origin) -> Caller:
+    return Caller(
+        tenant=tenant,
+        subject=SubjectId(""),
+        username="",
+        role=Role(name="", rank=Rank.MONITOR, permissions=frozenset()),
+        origin=origin,
+    )
+
+
+def _why(subject: Subject | None, *, good: bool) -> str:
+    """For the audit record alone."""
+    if subject is None:
+        return "no such name"
+    if not subject.enabled:
+        return "disabled"
+    return "this wire cannot carry the second factor" if good else "wrong password"

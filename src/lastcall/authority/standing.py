@@ -1,0 +1,33 @@
+"""Whether a caller still stands where it stood when it was let in, asked at commit time."""
+
+from dataclasses import replace
+
+from lastcall.domain.access import Caller
+from lastcall.domain.errors import NotAuthenticated
+from lastcall.domain.session import State, state_of
+from lastcall.domain.subject import role_of
+from lastcall.domain.types import Instant
+from lastcall.ports import Transaction
+
+
+async def standing(tx: Transaction, caller: Caller, now: Instant) -> Caller:
+    """The caller with the role and session it has in this transaction.
+
+    Raises `NotAuthenticated` when its account is gone, disabled or changed since, or its session
+    has ended in the meantime. (CVE-2026-29061 and kin: authority is judged at commit.)
+    """
+    if caller.operator:
+        return caller
+    subject = await tx.subject(caller.subject)
+    if subject is None or not subject.enabled:
+        raise NotAuthenticated("the account is gone or disabled")
+    session = None
+    if caller.session is not None:
+        session = await tx.session(caller.session.id)
+        if session is None or session.token_hash != caller.session.token_hash:
+            raise NotAuthenticated("the session is gone")
+        if state_of(session, now, await tx.covered_by(session)) is not State.LIVE:
+            raise NotAuthenticated("the session has ended")
+    elif subject.version > caller.as_of:
+        raise NotAuthenticated("the account has changed since the credentials were checked")
+    return replace(caller, role=role_of(subject), session=session)

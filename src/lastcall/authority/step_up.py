@@ -1,0 +1,88 @@
+"""Step-up: a second factor given within a session, before something sensitive."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from lastcall.authority.codes import step_up_purpose
+from lastcall.authority.factors import challenge, chosen, prove_second
+from lastcall.authority.guesses import key_of, take
+from lastcall.authority.refusals import refusals
+from lastcall.authority.standing import standing
+from lastcall.domain.access import Caller
+from lastcall.domain.audit import Action, event_by
+from lastcall.domain.errors import (
+    LockedOut,
+    NotAuthenticated,
+    SecondFactorExhausted,
+    SecondFactorInvalid,
+)
+from lastcall.domain.factor import Factor, Method
+from lastcall.domain.subject import Subject
+from lastcall.domain.token import hash_token
+from lastcall.ports import Entropy, Env
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteppedUp:
+    """The caller with its new factor; `token` replaces the old one unless it is empty."""
+
+    caller: Caller
+    token: str = ""
+
+
+async def step_up(
+    env: Env,
+    caller: Caller,
+    code: str | None,
+    method: Method | None = None,
+    *,
+    context: str = "step-up",
+    mint: Callable[[Entropy], str] | None = None,
+) -> SteppedUp:
+    """Prove a second factor in the caller's session; `mint` makes the token that replaces its own.
+
+    An account without a second factor proves its password again, as SHA-256 hex; an account with
+    one cannot fall back to the password. Raises `SecondFactorRequired` and its kin.
+    """
+    async with refusals(env, caller, Action.STEP_UP):
+        async with env.store.transaction(caller.tenant) as tx:
+            await standing(tx, caller, env.clock.now())
+            subject = await tx.subject(caller.subject)
+        if subject is None or caller.session is None:
+            raise NotAuthenticated("no session to step up")
+        if chosen(subject, method) is Method.PASSWORD:
+            factor = await _prove_password(env, subject, code, context)
+        else:
+            purpose = step_up_purpose(caller.session.id)
+            factor = await prove_second(env, subject, caller.origin, code, method, purpose, context)
+        async with env.store.transaction(caller.tenant) as tx:
+            now = env.clock.now()
+            caller = await standing(tx, caller, now)
+            session = caller.session
+            if session is None:
+                raise NotAuthenticated("no session to step up")
+            token = mint(env.entropy) if mint else ""
+            kept = tuple(old for old in session.factors if old.method is not factor.method)
+            hashed = hash_token(token) if token else session.token_hash
+            changed = await tx.renew(replace(session, token_hash=hashed, factors=(*kept, factor)))
+            if changed is None:
+                raise NotAuthenticated("the session has ended")
+            await tx.record(event_by(caller, now, Action.STEP_UP, target=factor.method))
+    return SteppedUp(caller=replace(caller, session=changed), token=token)
+
+
+async def _prove_password(env: Env, subject: Subject, digest: str | None, context: str) -> Factor:
+    due = await challenge(env, subject, Method.PASSWORD, "")
+    if not digest:
+        raise due
+    at = env.clock.now()
+    key = key_of("factor", subject.id)
+    async with env.store.transaction(subject.tenant) as tx:
+        taken = await take(tx, key, at, env.policy(subject.tenant).factor_lockout)
+    if isinstance(taken, LockedOut):
+        raise SecondFactorExhausted(Method.PASSWORD, due.available)
+    if not await env.passwords.verify(subject.password_hash, digest.lower()):
+        raise SecondFactorInvalid(Method.PASSWORD, due.available)
+    async with env.store.transaction(subject.tenant) as tx:
+        await tx.clear_strikes(key)
+    return Factor(method=Method.PASSWORD, at=at, context=context)

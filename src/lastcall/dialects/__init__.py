@@ -1,0 +1,7 @@
+"""The inbound wires: one file a vendor, and the tuple that names them all."""
+
+from typing import Any
+
+from lastcall.wire import Dialect
+
+DIALECTS: tuple[Dialect[Any], ...] = ()

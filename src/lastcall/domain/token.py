@@ -1,0 +1,39 @@
+"""Tokens: bearer secrets. The value exists on the wire and in the caller's hands only."""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
+
+from lastcall.domain.types import TokenHash
+
+SECRET_BYTES = 32
+"""256 random bits a token, twice what OWASP ASVS 7.2.3 asks for."""
+
+
+def hash_token(token: str) -> TokenHash:
+    """What is stored and looked up. No stretching: a token is random, not chosen by a person."""
+    return TokenHash(hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest())
+
+
+def derive(token: str, purpose: str, size: int = 16) -> str:
+    """A secret bound to a token and one purpose, such as a CSRF token; dies with the token.
+
+    `size` is in bytes before base64url without padding (16 bytes give 22 characters).
+    """
+    digest = hmac.digest(token.encode("utf-8", "surrogatepass"), purpose.encode(), "sha256")
+    return urlsafe_b64encode(digest[:size]).rstrip(b"=").decode("ascii")
+
+
+def same(left: str, right: str) -> bool:
+    """Compare two secrets in time that does not depend on where they differ."""
+    return hmac.compare_digest(
+        left.encode("utf-8", "surrogatepass"), right.encode("utf-8", "surrogatepass")
+    )
+
+
+def digest_password(password: str) -> str:
+    """The SHA-256 hex of a password: what the password hash is computed over.
+
+    Some clients send this digest and never the password, so it is the common form.
+    """
+    return hashlib.sha256(password.encode("utf-8", "surrogatepass")).hexdigest()

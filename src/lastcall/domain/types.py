@@ -1,0 +1,59 @@
+"""The identifiers and units everything else is written in."""
+
+from enum import StrEnum
+from typing import NewType
+
+TenantId = NewType("TenantId", str)
+SubjectId = NewType("SubjectId", str)
+SessionId = NewType("SessionId", str)
+ClientId = NewType("ClientId", str)
+ReceiptId = NewType("ReceiptId", str)
+DialectName = NewType("DialectName", str)
+
+Instant = NewType("Instant", int)
+"""Milliseconds since 1970-01-01T00:00:00Z."""
+
+Duration = NewType("Duration", int)
+"""Milliseconds."""
+
+Serial = NewType("Serial", int)
+"""A tenant's rising number, one for each login and each revocation; never reused."""
+
+TokenHash = NewType("TokenHash", bytes)
+"""SHA-256 of a token's UTF-8 bytes: the only form in which a token is kept."""
+
+SECOND = Duration(1_000)
+MINUTE = Duration(60_000)
+HOUR = Duration(3_600_000)
+DAY = Duration(86_400_000)
+
+
+def later(at: Instant, by: Duration) -> Instant:
+    return Instant(at + by)
+
+
+class Kind(StrEnum):
+    """What holds the session."""
+
+    BROWSER = "browser"
+    NON_BROWSER = "non-browser"
+    API = "api"
+
+
+class EndReason(StrEnum):
+    """Why a session ended; the wire never shows it to the holder of the dead token."""
+
+    LOGOUT = "logout"
+    ENDED_BY_OTHER = "ended-by-other"
+    REVOKED = "revoked"
+    IDLE = "idle"
+    EXPIRED = "expired"
+    EVICTED = "evicted"
+    REPLACED = "replaced"
+    PASSWORD_CHANGED = "password-changed"
+    ROLE_CHANGED = "role-changed"
+    FACTOR_CHANGED = "factor-changed"
+    SUBJECT_DISABLED = "subject-disabled"
+    SUBJECT_DELETED = "subject-deleted"
+    TOKEN_REUSED = "token-reused"
+    STORE_RESTORED = "store-restored"

@@ -1,0 +1,286 @@
+"""What the authority needs of the world, as protocols; `Env` holds one of each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from lastcall.domain.attempts import Code, Strikes
+from lastcall.domain.audit import Event, Record
+from lastcall.domain.logout import Receipt, Revocation
+from lastcall.domain.policy import Policy
+from lastcall.domain.session import Device, End, Session
+from lastcall.domain.subject import Subject
+from lastcall.domain.types import (
+    DialectName,
+    Instant,
+    Kind,
+    ReceiptId,
+    Serial,
+    SessionId,
+    SubjectId,
+    TenantId,
+    TokenHash,
+)
+
+
+class Clock(Protocol):
+    def now(self) -> Instant:
+        """For deadlines and records. Never goes back, also across restarts and clock steps."""
+        ...
+
+    def wall(self) -> Instant:
+        """The time of day others agree on: for codes computed on another device."""
+        ...
+
+
+class Entropy(Protocol):
+    def bytes(self, size: int) -> bytes:
+        """Unpredictable bytes from the operating system."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One consistent look at a token: its session, its subject, and what covers the session."""
+
+    session: Session
+    subject: Subject
+    revoked_before: Serial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionQuery:
+    """Which sessions to list, newest first (by serial).
+
+    `live_at` keeps only those that count at that instant; None lists tombstones as well.
+    `text` matches, without regard to case, anywhere in `searchable(session)`; a session of one of
+    `or_subjects` matches too. `before` is the serial to continue below; `offset` skips.
+    """
+
+    live_at: Instant | None = None
+    subject: SubjectId | None = None
+    dialect: DialectName | None = None
+    kind: Kind | None = None
+    address: str | None = None
+    text: str = ""
+    or_subjects: frozenset[SubjectId] = frozenset()
+    before: Serial | None = None
+    offset: int = 0
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """`total` counts all matches; `next` is the `before` of the following page, None at the end."""
+
+    sessions: tuple[Session, ...]
+    total: int
+    next: Serial | None
+
+
+def searchable(session: Session) -> str:
+    """The text a session is searched by; addresses and hosts are not part of it."""
+    device = session.device
+    return f"{device.name}{device.type}{device.os_name}{session.id}{session.subject}"
+
+
+class Transaction(Protocol):
+    """One tenant's data, changed all together or not at all.
+
+    A body must not wait for anything but this transaction's own methods. Leaving it normally
+    returns once everything written *and everything read* in it is durable; a body that raises
+    changes nothing. No method sees or touches another tenant's rows, whatever id it is given.
+    """
+
+    tenant: TenantId
+
+    async def serial(self) -> Serial:
+        """The highest serial handed out so far."""
+        ...
+
+    async def next_serial(self) -> Serial: ...
+
+    async def subject(self, id: SubjectId) -> Subject | None: ...
+    async def subject_named(self, username: str) -> Subject | None:
+        """Exact, case and all."""
+        ...
+
+    async def subject_with_email(self, email: str) -> Subject | None:
+        """Case-insensitive; None also when several share the address."""
+        ...
+
+    async def subjects(self, after: str = "", limit: int = 100) -> Sequence[Subject]:
+        """By username, those above `after`."""
+        ...
+
+    async def add_subject(self, subject: Subject) -> None:
+        """Raises `Conflict` when the username is taken."""
+        ...
+
+    async def change_subject(self, subject: Subject) -> None:
+        """Replace the row of an existing subject; raises `NotFound`."""
+        ...
+
+    async def remove_subject(self, id: SubjectId) -> None: ...
+
+    async def add_session(self, session: Session) -> None:
+        """Insert; no check anywhere accepts its token before the transaction is durable."""
+        ...
+
+    async def session(self, id: SessionId) -> Session | None:
+        """The row, ended or not, as last seen."""
+        ...
+
+    async def session_with_token(self, token: TokenHash) -> Session | None: ...
+
+    async def unended_of(self, subject: SubjectId) -> Sequence[Session]:
+        """The subject's rows that have not been ended; some may be past a deadline."""
+        ...
+
+    async def sessions(self, query: SessionQuery) -> Page: ...
+
+    async def session_with_refresh(self, token: TokenHash) -> Session | None:
+        """The session whose refresh token this is, or once was (`spent`); ended ones too."""
+        ...
+
+    async def renew(self, session: Session) -> Session | None:
+        """Write the secrets and factors of a session if it has not ended; None when it has.
+
+        That is token_hash, token_expires, refresh_hash, spent and factors, and nothing else.
+        """
+        ...
+
+    async def end_session(self, id: SessionId, end: End) -> Session | None:
+        """End it if it has not ended: the tombstone, or None when there was nothing to end."""
+        ...
+
+    async def end_sessions(self, covered: Revocation, limit: int) -> Sequence[Session]:
+        """End up to `limit` of the sessions a revocation ends; the tombstones made just now."""
+        ...
+
+    async def revoked_before(self, subject: SubjectId, dialect: DialectName) -> Serial:
+        """The highest serial of the revocations that would cover a session of these two."""
+        ...
+
+    async def covered_by(self, session: Session) -> Serial:
+        """The highest serial of the revocations in whose scope this session is."""
+        ...
+
+    async def add_revocation(self, revocation: Revocation) -> None:
+        """Takes effect for every covered session with this very transaction."""
+        ...
+
+    async def receipt(self, id: ReceiptId) -> Receipt | None: ...
+
+    async def progress(self, id: ReceiptId, ended: int, *, complete: bool) -> None:
+        """Add `ended` to the receipt's count; `complete` once nothing covered is left."""
+        ...
+
+    async def strikes(self, key: str) -> Strikes | None: ...
+    async def put_strikes(self, strikes: Strikes) -> None: ...
+    async def clear_strikes(self, key: str) -> None: ...
+
+    async def code(self, subject: SubjectId, purpose: str) -> Code | None: ...
+    async def put_code(self, code: Code) -> None:
+        """The newest code for a subject and purpose is the only one."""
+        ...
+
+    async def drop_code(self, subject: SubjectId, purpose: str) -> None: ...
+
+    async def record(self, event: Event) -> None:
+        """Append to the audit chain."""
+        ...
+
+    async def records(self, after: int = 0, limit: int = 100) -> Sequence[Record]:
+        """This tenant's audit records with a higher sequence number, in order."""
+        ...
+
+    async def prune(self, ended_before: Instant, now: Instant, limit: int) -> int:
+        """Remove up to `limit` tombstones, stale strikes and dead codes; how many went."""
+        ...
+
+
+class Store(Protocol):
+    """The record of truth. Raises `StoreUnavailable` from anything it cannot vouch for."""
+
+    def transaction(self, tenant: TenantId) -> AbstractAsyncContextManager[Transaction]: ...
+
+    async def find(self, token: TokenHash) -> Found | None:
+        """The check path: reads only, all tenants, and only what is durable.
+
+        Waits when the newest fact about the session is not on disk yet.
+        """
+        ...
+
+    def touch(self, found: Found, at: Instant) -> None:
+        """Remember a use, now in memory and later on disk; only if the session has not ended."""
+        ...
+
+    async def unswept(self) -> Sequence[tuple[TenantId, ReceiptId]]:
+        """Revocations whose covered rows may not all be ended yet."""
+        ...
+
+    async def past_deadline(self, now: Instant, limit: int) -> Sequence[tuple[TenantId, SessionId]]:
+        """Sessions not ended yet whose deadline has passed."""
+        ...
+
+    async def live_sessions(self) -> int:
+        """Rows that have not been ended, for figures."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Passwords(Protocol):
+    """Slow hashing, off the event loop, bounded; raises `Busy` when too much is waiting."""
+
+    async def hash(self, digest: str) -> str: ...
+
+    async def verify(self, encoded: str, digest: str) -> bool:
+        """An empty `encoded` costs the same time and is False."""
+        ...
+
+
+class Totp(Protocol):
+    def step(self, secret: str, code: str, at: Instant) -> int | None:
+        """The time step a code matches within the allowed window, None when it matches none."""
+        ...
+
+
+class Mailer(Protocol):
+    async def send_code(self, to: str, username: str, code: str, expires: Instant) -> None:
+        """Hand one code to the mail system; raises nothing a caller could learn from."""
+        ...
+
+
+class Vault(Protocol):
+    """Keyed secrecy for what must be kept in readable or comparable form."""
+
+    def seal(self, text: str, context: str) -> str: ...
+
+    def open(self, sealed: str, context: str) -> str:
+        """Raises `StoreUnavailable` for a value sealed elsewhere or for another context."""
+        ...
+
+    def mac(self, text: str, context: str) -> str:
+        """A keyed digest, for values too short to be hashed plainly."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Env:
+    """Everything a verb may reach."""
+
+    store: Store
+    clock: Clock
+    entropy: Entropy
+    passwords: Passwords
+    totp: Totp
+    mailer: Mailer
+    vault: Vault
+    policies: Mapping[TenantId, Policy]
+    device_of: Callable[[str], Device]
+
+    def policy(self, tenant: TenantId) -> Policy:
+        return self.policies[tenant]

@@ -1,0 +1,1 @@
+"""The backends that keep the record; each passes the same contract."""

@@ -1,0 +1,111 @@
+"""The one set of stand-ins for the ports; the contracts hold them to what the real ones do."""
+
+import hashlib
+import hmac
+
+from lastcall.domain.token import same
+from lastcall.domain.types import Instant
+from lastcall.wire import Hit
+
+EPOCH = Instant(1_460_024_840_683)
+"""Where the clock of the golden conversations stands: the `ts` of the SOAJS page."""
+
+
+class FakeClock:
+    """Stands still until told to move; the wall can be set apart from it."""
+
+    def __init__(self, at: Instant = EPOCH) -> None:
+        self.at = at
+        self.wall_offset = 0
+
+    def now(self) -> Instant:
+        return self.at
+
+    def wall(self) -> Instant:
+        return Instant(self.at + self.wall_offset)
+
+    def advance(self, milliseconds: int) -> None:
+        self.at = Instant(self.at + milliseconds)
+
+
+class CountingEntropy:
+    """Bytes that differ with every draw and are the same in every run."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+
+    def bytes(self, size: int) -> bytes:
+        self.drawn += 1
+        out = b""
+        block = 0
+        while len(out) < size:
+            out += hashlib.sha256(f"{self.drawn}:{block}".encode()).digest()
+            block += 1
+        return out[:size]
+
+
+class FakePasswords:
+    """A fast hash in the place of a slow one."""
+
+    async def hash(self, digest: str) -> str:
+        return f"fake${digest.lower()}"
+
+    async def verify(self, encoded: str, digest: str) -> bool:
+        return bool(encoded) and same(encoded, f"fake${digest.lower()}")
+
+
+class FakeTotp:
+    """A code is `secret` + step, to three digits each: readable in conversations."""
+
+    def step(self, secret: str, code: str, at: Instant) -> int | None:
+        now = at // 30_000
+        return next(
+            (step for step in (now, now - 1, now + 1) if self.code(secret, step) == code), None
+        )
+
+    def code(self, secret: str, step: int) -> str:
+        digest = hashlib.sha256(f"{secret}:{step}".encode()).digest()
+        return f"{int.from_bytes(digest[:4]) % 1_000_000:06d}"
+
+
+class FakeMailer:
+    """Keeps what was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str, str, Instant]] = []
+
+    async def send_code(self, to: str, username: str, code: str, expires: Instant) -> None:
+        self.sent.append((to, username, code, expires))
+
+
+class FakeVault:
+    """Reversible on sight, bound to its context all the same."""
+
+    def seal(self, text: str, context: str) -> str:
+        return f"sealed[{context}]{text[::-1]}"
+
+    def open(self, sealed: str, context: str) -> str:
+        head = f"sealed[{context}]"
+        assert sealed.startswith(head), "sealed for another context"
+        return sealed.removeprefix(head)[::-1]
+
+    def mac(self, text: str, context: str) -> str:
+        return hmac.digest(context.encode(), text.encode(), "sha256").hex()
+
+
+class CountingLimiter:
+    """Fixed windows on the fake clock."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.counts: dict[tuple[str, int], int] = {}
+
+    def hit(self, key: str, limit: int, window: int) -> Hit:
+        start = self.clock.now() // window
+        count = self.counts.get((key, start), 0) + 1
+        self.counts[key, start] = count
+        return Hit(
+            allowed=count <= limit,
+            remaining=max(0, limit - count),
+            reset=(start + 1) * window,
+        )

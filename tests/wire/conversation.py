@@ -1,0 +1,135 @@
+"""Golden conversations: literal requests and replies, read from and written to plain text.
+
+A file is one story. Its first line names the source of the shapes (`# source: seed`, `vendor` or
+`ours`); further `#` lines are remarks, but for `# settings: {...}` (JSON, the dialect's section).
+Exchanges are parted by a line `===`; in one, the request is parted from the reply by `---`:
+
+    POST /services/logout
+    X-CSRF-TOKEN: AAAA
+
+    body, if any
+    ---
+    200
+    Content-Type: application/json
+
+    {"logoutSuccess" : true}
+
+Between exchanges a line may turn a knob: `@advance MILLISECONDS`, `@address IP`, `@port N`,
+`@host NAME`, `@tenant NAME`. `{{mail}}` in a request stands for the newest code mailed, and
+`{{totp NAME}}` for the current code of that account. A body is kept to the byte, without the one
+line end before the separator; `\\r` stands for a carriage return in request bodies.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lastcall.domain.types import TenantId
+from lastcall.wire import Dialect, Reply
+from tests.world import ACCOUNTS, World
+
+SOURCES = ("seed", "vendor", "ours")
+
+
+@dataclass
+class Exchange:
+    knobs: list[str]
+    request: str
+    reply: str
+
+
+@dataclass
+class Story:
+    path: Path
+    head: list[str]
+    exchanges: list[Exchange] = field(default_factory=list)
+
+    @property
+    def source(self) -> str:
+        return self.head[0].removeprefix("# source: ").strip() if self.head else ""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        for line in self.head:
+            if line.startswith("# settings: "):
+                loaded: dict[str, Any] = json.loads(line.removeprefix("# settings: "))
+                return loaded
+        return {}
+
+
+def read(path: Path) -> Story:
+    lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+    head = []
+    while lines and lines[0].startswith("#"):
+        head.append(lines.pop(0))
+    story = Story(path, head)
+    for chunk in "\n".join(lines).rstrip("\n").split("\n===\n"):
+        request, _, reply = chunk.partition("\n---\n")
+        knobs = []
+        rest = request.lstrip("\n").split("\n")
+        while rest and (rest[0].startswith("@") or not rest[0]):
+            line = rest.pop(0)
+            if line:
+                knobs.append(line)
+        story.exchanges.append(Exchange(knobs, "\n".join(rest), reply))
+    return story
+
+
+def write(story: Story) -> None:
+    chunks = []
+    for exchange in story.exchanges:
+        knobs = "".join(f"{line}\n" for line in exchange.knobs)
+        chunks.append(f"{knobs}{exchange.request}\n---\n{exchange.reply}")
+    text = "\n".join(story.head) + "\n\n" + "\n===\n".join(chunks) + "\n"
+    story.path.write_text(text, encoding="utf-8", errors="surrogateescape")
+
+
+def shown(reply: Reply) -> str:
+    headers = "".join(f"{name}: {value}\n" for name, value in reply.headers)
+    body = reply.body.decode("utf-8", "surrogateescape")
+    return f"{reply.status}\n{headers}" + (f"\n{body}" if body else "").rstrip("\n")
+
+
+def filled(text: str, world: World) -> str:
+    def code(found: re.Match[str]) -> str:
+        account = next(one for one in ACCOUNTS if one.username == found[1])
+        secret = world.vault.open(account.totp_secret, f"totp:{account.id}")
+        return world.totp.code(secret, world.clock.wall() // 30_000)
+
+    text = re.sub(r"\{\{totp (\w+)\}\}", code, text)
+    return text.replace("{{mail}}", world.mailer.sent[-1][2] if world.mailer.sent else "")
+
+
+async def replay(story: Story, dialect: Dialect[Any], world: World) -> list[str]:
+    """What the dialect really answers, exchange by exchange."""
+    settings = msgspec.convert(story.settings, dialect.settings)
+    place: dict[str, Any] = {}
+    answers = []
+    for exchange in story.exchanges:
+        for knob in exchange.knobs:
+            name, _, value = knob[1:].partition(" ")
+            if name == "advance":
+                world.clock.advance(int(value))
+            else:
+                place[name] = {"port": int, "tenant": TenantId}.get(name, str)(value)
+        head, _, body = filled(exchange.request, world).partition("\n\n")
+        first, *header_lines = head.split("\n")
+        method, _, target = first.partition(" ")
+        headers: dict[str, tuple[str, ...]] = {}
+        for line in header_lines:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = (*headers.get(name.lower(), ()), value.strip())
+        call = world.call(
+            dialect,
+            method,
+            target,
+            body=body.replace("\\r", "\r").encode("utf-8", "surrogateescape"),
+            settings=settings,
+            **place,
+        )
+        answers.append(shown(await dialect.answer(call.with_(headers=headers))))
+    return answers
