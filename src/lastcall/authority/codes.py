@@ -7,10 +7,13 @@ from lastcall.domain.attempts import Code
 from lastcall.domain.audit import Action, Event, Outcome
 from lastcall.domain.origin import Origin
 from lastcall.domain.subject import Subject
-from lastcall.domain.types import DialectName, Instant, SessionId, later
+from lastcall.domain.types import Instant, SessionId, later
 from lastcall.ports import Env, Transaction
 
 DIGITS = 6
+
+LOGIN = "login"
+"""The purpose of codes for a login that is under way."""
 
 
 def step_up_purpose(session: SessionId) -> str:
@@ -26,7 +29,7 @@ async def pending_code(env: Env, subject: Subject, purpose: str) -> Instant | No
     return code.expires if code is not None and usable else None
 
 
-async def send_code(env: Env, subject: Subject, purpose: str) -> None:
+async def send_code(env: Env, subject: Subject, origin: Origin, purpose: str) -> None:
     """Put a new code out (the one before it dies) and hand it to the mailer."""
     now, policy = env.clock.now(), env.policy(subject.tenant)
     number = int.from_bytes(env.entropy.bytes(8)) % 10**DIGITS
@@ -43,7 +46,7 @@ async def send_code(env: Env, subject: Subject, purpose: str) -> None:
         tenant=subject.tenant,
         action=Action.CODE_SENT,
         outcome=Outcome.DONE,
-        origin=Origin(dialect=DialectName("")),
+        origin=origin,
         actor=subject.id,
         actor_name=subject.username,
         target=purpose,
@@ -71,12 +74,14 @@ def _mac(env: Env, subject: Subject, purpose: str, text: str) -> str:
     return env.vault.mac(text, f"email-code:{subject.id}:{purpose}")
 
 
-async def code_by_request(env: Env, caller: Caller | None, subject: Subject | None) -> None:
+async def code_by_request(
+    env: Env, subject: Subject | None, origin: Origin, caller: Caller | None = None
+) -> None:
     """A code asked for outright: for the caller's session, or for somebody's next login.
 
-    An unknown name does nothing, and takes no longer to say so than the mailer lets on.
+    Does nothing, and says nothing, for a name that is unknown or cannot get mail.
     """
     if subject is None or not subject.enabled or not subject.email:
         return
     session = caller.session if caller else None
-    await send_code(env, subject, step_up_purpose(session.id) if session else "login")
+    await send_code(env, subject, origin, step_up_purpose(session.id) if session else LOGIN)

@@ -6,7 +6,7 @@ from lastcall.authority.factors import prove_second
 from lastcall.authority.guesses import address_block, give_back, key_of, take
 from lastcall.authority.refusals import refusals
 from lastcall.domain.access import Caller, Rank, Role
-from lastcall.domain.attempts import Limit, Strikes
+from lastcall.domain.attempts import Limit, tries_left
 from lastcall.domain.audit import Action
 from lastcall.domain.errors import BadCredentials, Busy, LockedOut
 from lastcall.domain.factor import Factor, Method
@@ -57,38 +57,34 @@ async def prove(env: Env, tenant: TenantId, origin: Origin, given: Credentials) 
 
     The attempt is counted, durably, before it is judged; unknown names cost the same time.
     """
-    at = env.clock.now()
+    at, policy = env.clock.now(), env.policy(tenant)
     async with env.store.transaction(tenant) as tx:
         as_of = await tx.serial()
         subject = await _look_up(tx, given)
         name = subject.username if subject else given.name
-        keys = (key_of("subject", name), key_of("address", address_block(origin.address)))
-        limits = (
-            given.lockout or env.policy(tenant).subject_lockout,
-            env.policy(tenant).address_lockout,
-        )
-        taken = [await take(tx, key, at, limit) for key, limit in zip(keys, limits, strict=True)]
+        keys = (key_of("address", address_block(origin.address)), key_of("subject", name))
+        limits = (policy.address_lockout, given.lockout or policy.subject_lockout)
+        taken = await take(tx, keys[0], at, limits[0])
+        if not isinstance(taken, LockedOut):
+            taken = await take(tx, keys[1], at, limits[1])
     who = caller_of(subject, origin) if subject else _nobody(tenant, origin)
-    async with refusals(env, who, Action.LOGIN, keys[0]):
-        for refusal in taken:
-            if isinstance(refusal, LockedOut):
-                raise refusal
+    async with refusals(env, who, Action.LOGIN, keys[1]):
+        if isinstance(taken, LockedOut):
+            raise taken
         try:
             good = await env.passwords.verify(_encoded(subject), given.password_digest)
         except Busy:
             await _give_back(env, tenant, keys)
             raise
         if subject is None or not good or (second_factors(subject) and not given.takes_code):
-            left = taken[0].count if isinstance(taken[0], Strikes) else 0
-            raise BadCredentials(
-                _why(subject, good=good), attempts_left=max(0, limits[0].tries - left)
-            )
+            left = tries_left(taken, limits[1])
+            raise BadCredentials(_why(subject, good=good), attempts_left=left)
         await _give_back(env, tenant, keys)
         factors: tuple[Factor, ...] = (Factor(method=Method.PASSWORD, at=at),)
         if second_factors(subject):
             factors += (await prove_second(env, subject, origin, given.code, given.method),)
     async with env.store.transaction(tenant) as tx:
-        await tx.clear_strikes(keys[0])
+        await tx.clear_strikes(keys[1])
     return Proven(subject=subject, factors=factors, as_of=as_of)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from lastcall.authority.codes import pending_code, send_code, spend_code
+from lastcall.authority.codes import LOGIN, pending_code, send_code, spend_code
 from lastcall.authority.guesses import key_of, take
 from lastcall.domain.access import Caller
 from lastcall.domain.errors import (
@@ -26,14 +26,14 @@ def chosen(subject: Subject, asked: Method | None) -> Method:
 
 
 async def challenge(
-    env: Env, subject: Subject, method: Method, purpose: str
+    env: Env, subject: Subject, origin: Origin, method: Method, purpose: str
 ) -> SecondFactorRequired:
     """The refusal that asks for a factor; for e-mail it sees to it that a usable code is out."""
     sent, expires = False, None
     if method is Method.EMAIL:
         expires = await pending_code(env, subject, purpose)
         if expires is None:
-            await send_code(env, subject, purpose)
+            await send_code(env, subject, origin, purpose)
             sent = True
     return SecondFactorRequired(
         method,
@@ -51,7 +51,7 @@ async def prove_second(
     origin: Origin,
     code: str | None,
     asked: Method | None,
-    purpose: str = "login",
+    purpose: str = LOGIN,
     context: str = "",
 ) -> Factor:
     """Check a TOTP, e-mail or backup code and use it up.
@@ -60,7 +60,7 @@ async def prove_second(
     `SecondFactorExhausted` after too many, counted across methods, sessions and addresses.
     """
     method = chosen(subject, asked)
-    due = await challenge(env, subject, method, purpose)
+    due = await challenge(env, subject, origin, method, purpose)
     if not code:
         raise due
     at = env.clock.now()

@@ -51,7 +51,7 @@ async def step_up(
         if subject is None or caller.session is None:
             raise NotAuthenticated("no session to step up")
         if chosen(subject, method) is Method.PASSWORD:
-            factor = await _prove_password(env, subject, code, context)
+            factor = await _prove_password(env, subject, caller, code, context)
         else:
             purpose = step_up_purpose(caller.session.id)
             factor = await prove_second(env, subject, caller.origin, code, method, purpose, context)
@@ -71,8 +71,10 @@ async def step_up(
     return SteppedUp(caller=replace(caller, session=changed), token=token)
 
 
-async def _prove_password(env: Env, subject: Subject, digest: str | None, context: str) -> Factor:
-    due = await challenge(env, subject, Method.PASSWORD, "")
+async def _prove_password(
+    env: Env, subject: Subject, caller: Caller, digest: str | None, context: str
+) -> Factor:
+    due = await challenge(env, subject, caller.origin, Method.PASSWORD, "")
     if not digest:
         raise due
     at = env.clock.now()
