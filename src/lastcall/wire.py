@@ -39,6 +39,14 @@ class DialectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     tenant: str = "default"
     """Whose accounts it serves, for hosts that no tenant claims."""
 
+    @property
+    def longest_life(self) -> int:
+        """The longest a token of this wire can count, in milliseconds; 0 when it has none.
+
+        Tombstones are kept longer than that, so each dialect with a lifetime says so here.
+        """
+        return 0
+
 
 class Limiter(Protocol):
     """Counts calls per key in fixed windows."""
