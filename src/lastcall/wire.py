@@ -65,12 +65,41 @@ class Hit:
     reset: int
 
 
+class TooLarge(Invalid):
+    """The body is longer than the server reads (413)."""
+
+    code = "too-large"
+
+    def __init__(self) -> None:
+        super().__init__("body", "is too large")
+
+
+class TooSlow(Invalid):
+    """The body did not arrive in time (408)."""
+
+    code = "too-slow"
+
+    def __init__(self) -> None:
+        super().__init__("body", "did not arrive in time")
+
+
+@dataclass(slots=True)
+class Trail:
+    """What became of a call, for logs and figures: the route it matched and the refusal it met.
+
+    `route` is the pattern, never the path, so that it is safe to print and bounded in number.
+    """
+
+    route: str = ""
+    refused: AuthorityError | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[S]):
     """One request, as a dialect sees it.
 
     `path` is percent-decoded, `query` still raw. Header names are lower case. `address` and
-    `port` are the client's; `tenants` maps a tenant to its own section of the configuration.
+    `port` are the client's; `tenant_by_host` says that the host name alone chose the tenant.
     """
 
     env: Env
@@ -92,6 +121,8 @@ class Call(Generic[S]):
     segments: Mapping[str, str] = field(default_factory=dict)
     allow: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    tenant_by_host: bool = False
+    trail: Trail = field(default_factory=Trail)
 
     def header(self, name: str) -> str | None:
         """The only value of a header; None when absent. Raises `Invalid` when it is repeated."""
@@ -157,7 +188,7 @@ def _leave(_call: Call[S], reply: Reply) -> Reply:
     return reply
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Dialect(Generic[S]):
     """One inbound wire: its routes, its settings, and how it says no.
 
@@ -191,8 +222,13 @@ class Dialect(Generic[S]):
             call = entered
             reply = await self._handle(call)
         except AuthorityError as error:
-            reply = self.refuse(call, error)
+            return self.decline(call, error)
         return self.leave(call, reply)
+
+    def decline(self, call: Call[S], error: AuthorityError) -> Reply:
+        """The vendor's words for a refusal, noted in the call's trail."""
+        call.trail.refused = error
+        return self.leave(call, self.refuse(call, error))
 
     async def _handle(self, call: Call[S]) -> Reply:
         allow: list[str] = []
@@ -200,6 +236,7 @@ class Dialect(Generic[S]):
             found = pattern.fullmatch(call.path)
             if found is None:
                 continue
+            call.trail.route = route.path
             if call.method in route.allowed:
                 return await route.handler(call.with_(segments=found.groupdict()))
             allow.extend(route.allowed)
