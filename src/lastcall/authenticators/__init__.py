@@ -1,1 +1,1 @@
-"""Ways of proving who somebody is; each passes the contract of its port."""
+"""How people are recognised: passwords, codes, mail, the secrets behind them, and their devices."""

@@ -1,0 +1,44 @@
+"""The machine's own ports: its clock and its source of chance."""
+
+import os
+import time
+from collections.abc import Callable
+
+from lastcall.domain.types import Instant
+
+NANOSECONDS = 1_000_000  # in a millisecond
+
+
+def _since_boot() -> int:
+    """Nanoseconds that passed, suspended or not; no one can set this clock."""
+    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class SystemClock:
+    """Reads the time of day once and counts on from there; see docs/adr/0020.
+
+    `floor` is the latest instant the store has on record: after a restart `now()` begins no
+    earlier, whatever the machine says the time is. `day` and `elapsed` are in nanoseconds.
+    """
+
+    def __init__(
+        self,
+        floor: Instant = Instant(0),
+        *,
+        day: Callable[[], int] = time.time_ns,
+        elapsed: Callable[[], int] = _since_boot,
+    ) -> None:
+        self._day = day
+        self._elapsed = elapsed
+        self._anchor = max(day(), floor * NANOSECONDS) - elapsed()
+
+    def now(self) -> Instant:
+        return Instant((self._anchor + self._elapsed()) // NANOSECONDS)
+
+    def wall(self) -> Instant:
+        return Instant(self._day() // NANOSECONDS)
+
+
+class SystemEntropy:
+    def bytes(self, size: int) -> bytes:
+        return os.urandom(size)
