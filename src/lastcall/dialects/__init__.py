@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from lastcall.dialects.multitech import MULTITECH
 from lastcall.wire import Dialect
 
-DIALECTS: tuple[Dialect[Any], ...] = ()
+DIALECTS: tuple[Dialect[Any], ...] = (
+    MULTITECH,
+)
