@@ -5,6 +5,4 @@ from typing import Any
 from lastcall.dialects.multitech import MULTITECH
 from lastcall.wire import Dialect
 
-DIALECTS: tuple[Dialect[Any], ...] = (
-    MULTITECH,
-)
+DIALECTS: tuple[Dialect[Any], ...] = (MULTITECH,)
