@@ -1,0 +1,133 @@
+"""What can be set, what it is unless it is set, and within which bounds."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from lastcall.domain.attempts import Limit
+from lastcall.domain.policy import Policy, WhenFull
+from lastcall.domain.types import Duration
+from lastcall.settings.values import HostName, Network, PublicUrl, Span, StoreUrl
+
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+NotNegative = Annotated[int, msgspec.Meta(ge=0)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+
+USUAL = Policy()
+MIB = 1024 * 1024
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One table of the file."""
+
+
+class ServerSettings(Section, frozen=True, kw_only=True):
+    """`public_url` empty: made of host and port. `max_body` in bytes."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8700
+    public_url: PublicUrl = PublicUrl("")
+    trusted_proxies: tuple[Network, ...] = ()
+    drain_seconds: Annotated[int, msgspec.Meta(ge=0, le=3_600)] = 10
+    max_body: Annotated[int, msgspec.Meta(ge=1_024, le=64 * MIB)] = MIB
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class StoreSettings(Section, frozen=True, kw_only=True):
+    """Paths; empty ones lie beside the database."""
+
+    url: StoreUrl = StoreUrl("sqlite:lastcall.db")
+    witness: str = ""
+    key_file: str = ""
+
+    @property
+    def path(self) -> str:
+        return self.url.partition(":")[2]
+
+
+class LimitSettings(Section, frozen=True, kw_only=True):
+    """After `tries` failures within `window`, locked for `lockout`; 0 tries: never."""
+
+    tries: NotNegative | None = None
+    window: Span | None = None
+    lockout: Span | None = None
+
+    def over(self, usual: Limit) -> Limit:
+        """The limit, with the usual one for what is not set."""
+        return Limit(
+            tries=usual.tries if self.tries is None else self.tries,
+            window=Duration(usual.window if self.window is None else self.window),
+            lockout=Duration(usual.lockout if self.lockout is None else self.lockout),
+        )
+
+
+class TenantSettings(Section, frozen=True, kw_only=True):
+    """One tenant: the host names it claims, and its rules (see `domain.policy.Policy`)."""
+
+    hosts: tuple[HostName, ...] = ()
+    sessions_per_subject: NotNegative = USUAL.sessions_per_subject
+    when_full: WhenFull = USUAL.when_full
+    subject_lockout: LimitSettings = LimitSettings()
+    address_lockout: LimitSettings = LimitSettings()
+    factor_lockout: LimitSettings = LimitSettings()
+    second_factor_for_others: bool = USUAL.second_factor_for_others
+    step_up_life: Span = Span(USUAL.step_up_life)
+    email_code_life: Span = Span(USUAL.email_code_life)
+    email_code_tries: AtLeastOne = USUAL.email_code_tries
+    retention: Span = Span(USUAL.retention)
+
+    def policy(self) -> Policy:
+        return Policy(
+            sessions_per_subject=self.sessions_per_subject,
+            when_full=self.when_full,
+            subject_lockout=self.subject_lockout.over(USUAL.subject_lockout),
+            address_lockout=self.address_lockout.over(USUAL.address_lockout),
+            factor_lockout=self.factor_lockout.over(USUAL.factor_lockout),
+            second_factor_for_others=self.second_factor_for_others,
+            step_up_life=Duration(self.step_up_life),
+            email_code_life=Duration(self.email_code_life),
+            email_code_tries=self.email_code_tries,
+            retention=Duration(self.retention),
+        )
+
+
+class MailSettings(Section, frozen=True, kw_only=True):
+    """Codes go to files in `folder`, or out through the SMTP server `host`; not both."""
+
+    folder: str = ""
+    host: str = ""
+    port: Port = 587
+    username: str = ""
+    password: str = ""
+    sender: str = msgspec.field(default="", name="from")
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    ca_file: str = ""
+
+    def __repr__(self) -> str:
+        where = f"folder={self.folder!r}" if self.folder else f"host={self.host!r}"
+        return f"MailSettings({where})"
+
+
+class PasswordSettings(Section, frozen=True, kw_only=True):
+    """What a password hash costs, how many are computed at once, and how many may wait.
+
+    `concurrency` 0: all processors but one.
+    """
+
+    memory_kib: Annotated[int, msgspec.Meta(ge=7_168, le=4_194_304)] = 19 * 1024
+    passes: Annotated[int, msgspec.Meta(ge=1, le=100)] = 2
+    lanes: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
+    concurrency: Annotated[int, msgspec.Meta(ge=0, le=256)] = 0
+    queue: NotNegative = 64
+
+
+class LastcallSettings(Section, frozen=True, kw_only=True):
+    """The whole file. `dialects` holds one checked Struct for each dialect there is."""
+
+    server: ServerSettings = ServerSettings()
+    store: StoreSettings = StoreSettings()
+    tenants: Mapping[str, TenantSettings] = {}
+    mail: MailSettings = MailSettings()
+    passwords: PasswordSettings = PasswordSettings()
+    dialects: Mapping[str, Any] = {}

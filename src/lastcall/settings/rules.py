@@ -1,0 +1,81 @@
+"""What settings must be to one another: rules over more than one key."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from lastcall.domain.types import DAY
+from lastcall.settings.locate import Path
+from lastcall.settings.model import LastcallSettings
+from lastcall.settings.values import HostName, decode, show_span
+
+Complaint = tuple[Path, str]
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+def rules(settings: LastcallSettings) -> Iterator[Complaint]:
+    """Every rule that is broken, with the key to look at."""
+    yield from _tenants(settings)
+    yield from _dialects(settings)
+    yield from _retention(settings)
+    yield from _mail(settings)
+
+
+def _tenants(settings: LastcallSettings) -> Iterator[Complaint]:
+    owners: dict[str, str] = {}
+    for name, tenant in settings.tenants.items():
+        if not NAME.fullmatch(name):
+            yield ("tenants", name), "a tenant's name has small letters, digits, - and _ alone"
+        for host in tenant.hosts:
+            other = owners.setdefault(host, name)
+            if other != name:
+                yield ("tenants", name, "hosts"), f"{host} belongs to tenants.{other} already"
+
+
+def _dialects(settings: LastcallSettings) -> Iterator[Complaint]:
+    owners: dict[str, str] = {}
+    for name, dialect in settings.dialects.items():
+        if not dialect.enabled:
+            continue
+        if dialect.tenant not in settings.tenants:
+            known = ", ".join(settings.tenants)
+            yield ("dialects", name, "tenant"), f"no such tenant, expected one of {known}"
+        if not dialect.host:
+            continue
+        try:
+            host = decode(HostName, dialect.host)
+        except ValueError:
+            yield ("dialects", name, "host"), "expected a host name, without a port"
+            continue
+        other = owners.setdefault(host, name)
+        if other != name:
+            yield ("dialects", name, "host"), f"{host} belongs to dialects.{other} already"
+
+
+def _retention(settings: LastcallSettings) -> Iterator[Complaint]:
+    """A tombstone must outlive every token that could name it, with a day to spare."""
+    lives = {name: _life(dialect) for name, dialect in settings.dialects.items()}
+    longest = max(lives, key=lambda name: lives[name], default="")
+    least = lives.get(longest, 0) + DAY
+    for name, tenant in settings.tenants.items():
+        if tenant.retention < least:
+            short, long = show_span(tenant.retention), show_span(least)
+            why = f"a day more than the longest session of dialects.{longest}"
+            yield ("tenants", name, "retention"), f"expected at least {long}: {why}, found {short}"
+
+
+def _life(dialect: Any) -> int:
+    return int(dialect.longest_life) if dialect.enabled else 0
+
+
+def _mail(settings: LastcallSettings) -> Iterator[Complaint]:
+    mail = settings.mail
+    if mail.folder and mail.host:
+        yield ("mail", "host"), "set this or mail.folder, not both"
+    if mail.host and not mail.sender:
+        yield ("mail", "from"), "is missing, expected the address mails are sent from"
+    if mail.password and not mail.username:
+        yield ("mail", "username"), "is missing, expected the name that goes with mail.password"
+    if mail.username and mail.tls == "none":
+        yield ("mail", "tls"), "a password is not sent unencrypted; use starttls or tls"

@@ -1,0 +1,107 @@
+"""The kinds of value a setting can have beyond what TOML knows, and how each is written."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+class Span(int):
+    """A duration in milliseconds, written `"90s"`, `"5m"`, `"12h"`, `"14d"`, or as seconds."""
+
+
+class Network(str):
+    """One address or a range of them, in CIDR notation."""
+
+    __slots__ = ()
+
+
+class HostName(str):
+    """A host name as it stands in a Host header, lower case and without a port."""
+
+    __slots__ = ()
+
+
+class PublicUrl(str):
+    """Scheme, host and port under which the world reaches us; no path, no slash at the end."""
+
+    __slots__ = ()
+
+
+class StoreUrl(str):
+    """Where the store is: `sqlite:PATH`."""
+
+    __slots__ = ()
+
+
+def parse_span(value: object) -> Span:
+    if isinstance(value, bool):
+        raise ValueError
+    if isinstance(value, int) and value >= 0:
+        return Span(value * UNITS["s"])
+    found = re.fullmatch(r"(\d{1,12})\s*(ms|s|m|h|d)?", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError
+    return Span(int(found[1]) * UNITS[found[2] or "s"])
+
+
+def show_span(milliseconds: int) -> str:
+    """The shortest way to write a duration in one unit."""
+    for unit, size in sorted(UNITS.items(), key=lambda pair: -pair[1]):
+        if milliseconds and milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}s"
+
+
+def _network(value: object) -> Network:
+    return Network(ipaddress.ip_network(_text(value), strict=False))
+
+
+def _host_name(value: object) -> HostName:
+    name = _text(value).lower()
+    if not re.fullmatch(r"(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*|\[[0-9a-f:.]+\]", name):
+        raise ValueError
+    return HostName(name)
+
+
+def _public_url(value: object) -> PublicUrl:
+    text = _text(value)
+    if not text:
+        return PublicUrl("")
+    parts = urlsplit(text)
+    bare = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not bare:
+        raise ValueError
+    _ = parts.port
+    return PublicUrl(f"{parts.scheme}://{parts.netloc.lower()}")
+
+
+def _store_url(value: object) -> StoreUrl:
+    kind, _, path = _text(value).partition(":")
+    if kind != "sqlite" or not path or "\0" in path:
+        raise ValueError
+    return StoreUrl(_text(value))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError
+
+
+PARSERS: Mapping[type, tuple[Callable[[object], Any], str]] = {
+    Span: (parse_span, 'a duration such as "90s", "5m", "12h" or "14d", or a number of seconds'),
+    Network: (_network, 'an address or range of addresses such as "10.0.0.0/8"'),
+    HostName: (_host_name, 'a host name such as "login.example.com", without a port'),
+    PublicUrl: (_public_url, 'an address such as "https://login.example.com", without a path'),
+    StoreUrl: (_store_url, '"sqlite:PATH"'),
+}
+
+
+def decode(kind: type, value: object) -> Any:
+    """What msgspec asks for a kind of value it does not know."""
+    parse, _ = PARSERS[kind]
+    return parse(value)
