@@ -75,7 +75,14 @@ async def prove_second(
     if used is not None:
         return Factor(method=used, at=at, context=context)
     refusal = SecondFactorExhausted if isinstance(taken, LockedOut) else SecondFactorInvalid
-    raise refusal(method, due.available, address=due.address, username=due.username)
+    raise refusal(
+        method,
+        due.available,
+        sent=due.sent,
+        code_expires=due.code_expires,
+        address=due.address,
+        username=due.username,
+    )
 
 
 async def _spend(
