@@ -78,7 +78,8 @@ async def prove(env: Env, tenant: TenantId, origin: Origin, given: Credentials) 
             raise
         if subject is None or not good or (second_factors(subject) and not given.takes_code):
             left = tries_left(taken, limits[1])
-            raise BadCredentials(_why(subject, good=good), attempts_left=left)
+            known = subject is not None and subject.enabled
+            raise BadCredentials(_why(subject, good=good), attempts_left=left, known=known)
         await _give_back(env, tenant, keys)
         factors: tuple[Factor, ...] = (Factor(method=Method.PASSWORD, at=at),)
         if second_factors(subject):

@@ -35,14 +35,18 @@ class NotAuthenticated(AuthorityError):
 class BadCredentials(AuthorityError):
     """Unknown subject, wrong password, disabled: one refusal for all.
 
-    `attempts_left` counts down the same way for names that do not exist.
+    `attempts_left` counts down the same way for names that do not exist. `known` says whether an
+    enabled account has the name: only for a wire whose setting demands that it be told.
     """
 
     code = "bad-credentials"
 
-    def __init__(self, detail: str = "", *, attempts_left: int | None = None) -> None:
+    def __init__(
+        self, detail: str = "", *, attempts_left: int | None = None, known: bool = True
+    ) -> None:
         super().__init__(detail)
         self.attempts_left = attempts_left
+        self.known = known
 
 
 class LockedOut(AuthorityError):
