@@ -9,7 +9,7 @@ from lastcall.domain.audit import Action
 from lastcall.domain.errors import NotFound
 from lastcall.domain.subject import Subject
 from lastcall.domain.token import hash_token
-from lastcall.domain.types import SessionId, SubjectId
+from lastcall.domain.types import SessionId, SubjectId, TenantId
 from lastcall.ports import Env
 
 SLICE = 500
@@ -35,6 +35,12 @@ async def account(env: Env, caller: Caller, name: str | None = None) -> Subject:
         if found is None or not found.enabled or not (others or found.id == caller.subject):
             raise NotFound("no such subject")
         return found
+
+
+async def subject_named(env: Env, tenant: TenantId, username: str) -> Subject | None:
+    """Whom a call means; what may be done to them, or told of them, is for the verb to decide."""
+    async with env.store.transaction(tenant) as tx:
+        return await tx.subject_named(username)
 
 
 async def session_of_token(

@@ -11,14 +11,8 @@ from lastcall.domain.audit import Action, event_by
 from lastcall.domain.errors import NotFound
 from lastcall.domain.logout import OfSubject
 from lastcall.domain.subject import Subject, role_of, why_sessions_end
-from lastcall.domain.types import EndReason, SubjectId, TenantId
+from lastcall.domain.types import EndReason, SubjectId
 from lastcall.ports import Env
-
-
-async def subject_named(env: Env, tenant: TenantId, username: str) -> Subject | None:
-    """To learn whom a call means; what may be done to them is for the verb to decide."""
-    async with env.store.transaction(tenant) as tx:
-        return await tx.subject_named(username)
 
 
 async def add_subjects(env: Env, caller: Caller, subjects: Sequence[Subject]) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 from lastcall.authority.credentials import Credentials, Proven, prove
 from lastcall.authority.login import Start, login
 from lastcall.authority.logout import logout
+from lastcall.authority.lookup import subject_named
 from lastcall.authority.refusals import refusals
-from lastcall.authority.subjects import subject_named
 from lastcall.authority.validate import validate
 from lastcall.dialects.multitech.layout import (
     MASK,
