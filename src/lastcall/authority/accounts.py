@@ -39,7 +39,7 @@ async def accounts_of(
     """Those of the ids that exist, for whoever may list others' sessions."""
     async with env.store.transaction(caller.tenant) as tx:
         require(await standing(tx, caller, env.clock.now()), Permission.SESSION_LIST_OTHERS)
-        found = [await tx.subject(id) for id in dict.fromkeys(ids)]
+        found = [await tx.subject(one) for one in dict.fromkeys(ids)]
     return {subject.id: subject for subject in found if subject is not None}
 
 
