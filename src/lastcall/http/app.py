@@ -1,0 +1,204 @@
+"""The ASGI application: from a request to the dialect that answers it, and back."""
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import structlog
+
+from lastcall.domain.errors import AuthorityError
+from lastcall.domain.types import DialectName, TenantId
+from lastcall.http.body import Disconnected, discard, read_body
+from lastcall.http.client import Proxies
+from lastcall.http.facts import Mount, Readiness, ServerFacts
+from lastcall.http.head import Head, read_head
+from lastcall.http.mounts import Mounts
+from lastcall.http.operations import operation
+from lastcall.http.redaction import shown_path, shown_query
+from lastcall.http.replies import Send, problem, safe, send_reply
+from lastcall.metrics import CountedStore, Metrics
+from lastcall.ports import Env, Store
+from lastcall.wire import Call, Limiter, Reply, TooLarge, TooSlow, Trail
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = structlog.stdlib.get_logger("http")
+
+SERVER = DialectName("server")
+"""The name under which what no dialect answered is counted."""
+
+STATUS_OF = {TooLarge: 413, TooSlow: 408}
+CLIENT_LEFT = 499
+DISCARD_SECONDS = 2.0
+
+
+def build(
+    env: Env,
+    *,
+    mounts: Sequence[Mount],
+    server: ServerFacts,
+    state: Readiness,
+    limiter: Limiter,
+    metrics: Metrics | None = None,
+    demo: Any = None,
+) -> Asgi:
+    """The application over these wires. `demo` is what `GET /demo.json` shows, None for a 404."""
+    figures = metrics or Metrics()
+    return Assembly(
+        env=replace(env, store=CountedStore(env.store, env.clock, figures)),
+        store=env.store,
+        mounts=Mounts(mounts),
+        server=server,
+        proxies=Proxies(server.trusted_proxies),
+        state=state,
+        limiter=limiter,
+        figures=figures,
+        demo=demo,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembly:
+    """`store` is the one in `env` without the counting, for questions of the server's own."""
+
+    env: Env
+    store: Store
+    mounts: Mounts
+    server: ServerFacts
+    proxies: Proxies
+    state: Readiness
+    limiter: Limiter
+    figures: Metrics
+    demo: Any
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await _lifespan(receive, send)
+        if scope["type"] != "http":
+            return await send({"type": "websocket.close", "code": 1000})
+        started = perf_counter()
+        head = read_head(scope, self.proxies, self.env.entropy)
+        trail = Trail()
+        try:
+            name, tenant, reply = await self._answer(head, trail, receive)
+        except Disconnected:
+            return self._note(head, trail, SERVER, None, CLIENT_LEFT, started)
+        reply = self._finished(head, reply)
+        await send_reply(send, reply, head_only=head.method == "HEAD")
+        self._note(head, trail, name, tenant, reply.status, started)
+        return None
+
+    async def _answer(
+        self, head: Head, trail: Trail, receive: Receive
+    ) -> tuple[DialectName, TenantId | None, Reply]:
+        if head.refusal is not None:
+            await discard(receive, self.server.max_body, DISCARD_SECONDS)
+            return SERVER, None, head.refusal.plus(("Connection", "close"))
+        mount = self.mounts.of_host(head.host_name)
+        if mount is None:
+            reply = await operation(
+                head.path, head.method, self.store, self.state, self.figures, self.demo
+            )
+            if reply is not None:
+                trail.route = head.path
+                return SERVER, None, reply
+            mount = self.mounts.of_path(head.path)
+        if mount is None:
+            return SERVER, None, problem(404, "Not Found")
+        call = self._call(head, trail, mount)
+        return mount.dialect.name, call.tenant, await self._ask(mount, call, head, receive)
+
+    async def _ask(self, mount: Mount, call: Call[Any], head: Head, receive: Receive) -> Reply:
+        dialect = mount.dialect
+        limit, seconds = self.server.max_body, self.server.body_seconds
+        try:
+            body = await read_body(receive, head.announced, limit, seconds)
+        except (TooLarge, TooSlow) as error:
+            if isinstance(error, TooLarge):
+                await discard(receive, limit, DISCARD_SECONDS)
+            reply = replace(dialect.decline(call, error), status=STATUS_OF[type(error)])
+            return reply.plus(("Connection", "close"))
+        try:
+            return await dialect.answer(call.with_(body=body))
+        except Exception as error:
+            log.error("failed", request=head.request_id, dialect=dialect.name, exc_info=error)
+        try:
+            return dialect.decline(call, AuthorityError())
+        except Exception as error:
+            log.error("speechless", request=head.request_id, dialect=dialect.name, exc_info=error)
+            return problem(500, "Internal Server Error")
+
+    def _call(self, head: Head, trail: Trail, mount: Mount) -> Call[Any]:
+        claimed = self.server.tenant_hosts.get(head.host_name)
+        return Call(
+            env=self.env,
+            settings=mount.settings,
+            tenant=claimed or TenantId(mount.settings.tenant),
+            tenant_by_host=claimed is not None,
+            dialect=mount.dialect.name,
+            method=head.method,
+            path=head.path,
+            query=head.query,
+            headers=head.headers,
+            address=head.client.address,
+            port=head.client.port,
+            scheme=head.client.scheme,
+            host=head.client.host,
+            public_url=self.server.public_url,
+            request_id=head.request_id,
+            limiter=self.limiter,
+            trail=trail,
+        )
+
+    def _finished(self, head: Head, reply: Reply) -> Reply:
+        try:
+            reply = safe(reply)
+        except ValueError as error:
+            log.error("unsendable", request=head.request_id, exc_info=error)
+            reply = safe(problem(500, "Internal Server Error"))
+        reply = reply.plus(("X-Request-Id", head.request_id))
+        closing = any(name.lower() == "connection" for name, _ in reply.headers)
+        if self.state.draining and not closing:
+            reply = reply.plus(("Connection", "close"))
+        return reply
+
+    def _note(
+        self,
+        head: Head,
+        trail: Trail,
+        dialect: DialectName,
+        tenant: TenantId | None,
+        status: int,
+        started: float,
+    ) -> None:
+        seconds = perf_counter() - started
+        route = trail.route or "unknown"
+        self.figures.answered(dialect, route, status, seconds, trail.refused, head.request_id)
+        if dialect == SERVER and route != "unknown" and status < 400:
+            return
+        log.info(
+            "request",
+            method=head.method,
+            path=shown_path(head.path, trail),
+            query=shown_query(head.query),
+            status=status,
+            ms=round(seconds * 1000, 1),
+            dialect=dialect,
+            tenant=tenant,
+            request=head.request_id,
+            address=head.client.address,
+            refused=trail.refused.code if trail.refused else "",
+        )
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await send({"type": "lifespan.shutdown.complete"})
+            return

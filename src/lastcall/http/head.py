@@ -1,0 +1,89 @@
+"""The head of a request: read once, judged before anything else looks at it."""
+
+import re
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from lastcall.http.client import Client, Proxies, client_of, host_name, plain, valid_host
+from lastcall.http.replies import problem
+from lastcall.ports import Entropy
+from lastcall.wire import Reply
+
+MOST_HEADERS = 100
+MOST_HEADER_BYTES = 32 * 1024
+LONGEST_TARGET = 32 * 1024
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{3,63}")
+METHOD = re.compile(r"[A-Z]{1,20}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """`refusal` is the answer to a head that no dialect should see."""
+
+    method: str
+    path: str
+    query: str
+    headers: MutableMapping[str, tuple[str, ...]]
+    client: Client
+    request_id: str
+    refusal: Reply | None
+
+    @property
+    def host_name(self) -> str:
+        return host_name(self.client.host)
+
+    @property
+    def announced(self) -> str:
+        return "".join(self.headers.get("content-length", ()))
+
+
+def read_head(scope: MutableMapping[str, Any], proxies: Proxies, entropy: Entropy) -> Head:
+    headers: dict[str, tuple[str, ...]] = {}
+    size = 0
+    for raw_name, raw_value in scope["headers"]:
+        size += len(raw_name) + len(raw_value)
+        name = raw_name.decode("latin-1").lower()
+        headers[name] = (*headers.get(name, ()), raw_value.decode("latin-1").strip(" \t"))
+    address, port = scope.get("client") or ("", 0)
+    hosts = headers.get("host", ())
+    peer = Client(
+        address=plain(address),
+        port=port,
+        host=hosts[0] if len(hosts) == 1 and valid_host(hosts[0]) else "",
+        scheme=scope.get("scheme", "http"),
+    )
+    query = scope.get("query_string", b"").decode("latin-1")
+    return Head(
+        method=scope["method"],
+        path=scope["path"],
+        query=query,
+        headers=headers,
+        client=client_of(peer, headers, proxies),
+        request_id=_request_id(headers, entropy),
+        refusal=_refusal(scope, headers, size, peer),
+    )
+
+
+def _refusal(
+    scope: MutableMapping[str, Any], headers: MutableMapping[str, Any], size: int, peer: Client
+) -> Reply | None:
+    if len(scope["headers"]) > MOST_HEADERS or size > MOST_HEADER_BYTES:
+        return problem(431, "Request Header Fields Too Large")
+    if len(scope["path"]) + len(scope.get("query_string", b"")) > LONGEST_TARGET:
+        return problem(414, "URI Too Long")
+    no_host_needed = scope.get("http_version") == "1.0" and "host" not in headers
+    if not peer.host and not no_host_needed:
+        return problem(400, "Bad Request")  # RFC 9112 3.2: exactly one Host, and a valid one
+    if not METHOD.fullmatch(scope["method"]):
+        return problem(501, "Not Implemented")
+    return None
+
+
+def _request_id(headers: MutableMapping[str, tuple[str, ...]], entropy: Entropy) -> str:
+    """The client's own, if it looks like one: it is printed and sent back."""
+    given = headers.get("x-request-id", ())
+    if len(given) == 1 and REQUEST_ID.fullmatch(given[0]):
+        return given[0]
+    return entropy.bytes(12).hex()

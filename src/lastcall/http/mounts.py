@@ -1,0 +1,41 @@
+"""Which dialect a request is for: by its host name, or by the longest prefix of its path."""
+
+from collections.abc import Sequence
+
+from lastcall.http.facts import Mount
+
+BOUNDARY = "/:;"
+"""What may follow a prefix that does not end in a slash: `/urac`, `/urac/login`, `/urac:1/...`."""
+
+
+class Mounts:
+    """The dialects that are switched on. One with a host of its own answers nowhere else."""
+
+    def __init__(self, mounts: Sequence[Mount]) -> None:
+        enabled = [mount for mount in mounts if mount.settings.enabled]
+        self._hosts = {
+            mount.settings.host.lower(): mount for mount in enabled if mount.settings.host
+        }
+        prefixes = [
+            (prefix.lower() if mount.dialect.fold_case else prefix, mount)
+            for mount in enabled
+            if not mount.settings.host
+            for prefix in mount.dialect.prefixes
+        ]
+        self._prefixes = sorted(prefixes, key=lambda pair: -len(pair[0]))
+
+    def of_host(self, host_name: str) -> Mount | None:
+        return self._hosts.get(host_name)
+
+    def of_path(self, path: str) -> Mount | None:
+        folded = path.lower()
+        for prefix, mount in self._prefixes:
+            if _under(prefix, folded if mount.dialect.fold_case else path):
+                return mount
+        return None
+
+
+def _under(prefix: str, path: str) -> bool:
+    if not path.startswith(prefix):
+        return False
+    return prefix.endswith("/") or len(path) == len(prefix) or path[len(prefix)] in BOUNDARY

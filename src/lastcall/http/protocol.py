@@ -1,0 +1,147 @@
+"""The server under the application: uvicorn's httptools protocol, with limits it does not have."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+HEAD_BYTES = 64 * 1024
+"""Of a request line and its headers, before the application could refuse them."""
+
+HEAD_SECONDS = 10.0
+"""From a connection's (or a request's) first moment until its headers are complete."""
+
+IDLE_SECONDS = 15
+"""Between two requests of one connection."""
+
+SPARE_BYTES = 256 * 1024
+SPARE_FACTOR = 8
+"""Framing of a chunked body, beside the body itself: so much, and so many times its length."""
+
+TITLES = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    431: "Request Header Fields Too Large",
+}
+
+
+def uvicorn_options() -> dict[str, Any]:
+    """For `uvicorn.Config`; the application itself reads what proxies say and logs requests."""
+    return {
+        "http": LimitedProtocol,
+        "loop": "uvloop",
+        "ws": "none",
+        "lifespan": "on",
+        "proxy_headers": False,
+        "server_header": False,
+        "access_log": False,
+        "log_config": None,
+        "timeout_keep_alive": IDLE_SECONDS,
+    }
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """Closes on heads that are too long or too slow, and does not let trailers pass for headers."""
+
+    _in_head = True
+    _head_bytes = 0
+    _rest_bytes = 0
+    _body_bytes = 0
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]  # as uvicorn narrows it
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+        else:
+            self._rest_bytes += len(data)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._in_head and self._head_bytes > HEAD_BYTES:
+            self._refuse(431)
+        elif self._rest_bytes - self._body_bytes > SPARE_BYTES + SPARE_FACTOR * self._body_bytes:
+            self._refuse(400)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head_bytes = 0
+        self._cancel()
+        super().on_headers_complete()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._rest_bytes = self._body_bytes = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What uvicorn calls for bytes that are not HTTP."""
+        self._refuse(400)
+
+    def _begin(self) -> None:
+        self._in_head = True
+        self._head_bytes = self._rest_bytes = self._body_bytes = 0
+        self._cancel()
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._late)
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _late(self) -> None:
+        if self.transport.is_closing() or not self._in_head:
+            return
+        if self._head_bytes or self._unfinished() is not None:
+            self._refuse(408)
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int) -> None:
+        """Answer without the application, and close: what follows could be anything.
+
+        A complete request before it is answered first, and this then ends the connection.
+        """
+        unfinished = self._unfinished()
+        if unfinished is not None and not unfinished.more_body:
+            unfinished.keep_alive = False
+            return
+        body = msgspec.json.encode(
+            {"type": "about:blank", "title": TITLES[status], "status": status}
+        )
+        head = (
+            b"content-type: application/problem+json\r\n"
+            b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
+            b"connection: close\r\ncontent-length: " + str(len(body)).encode() + b"\r\n\r\n"
+        )
+        if unfinished is None or not unfinished.response_started:
+            self.transport.write(STATUS_LINE[status] + head + body)
+        self.transport.close()
+
+    def _unfinished(self) -> RequestResponseCycle | None:
+        """The newest request that has not been answered yet."""
+        newest: Any = self.cycle
+        return newest if newest is not None and not newest.response_complete else None

@@ -1,0 +1,122 @@
+"""Logs: one JSON object a line, from this program and from the server beneath it."""
+
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import msgspec
+import structlog
+
+LONGEST = 300
+"""Characters of one field."""
+
+DEEPEST = 12
+"""Frames of a failure."""
+
+UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Characters that move the cursor, end a line, turn the text around, or cannot be seen."""
+
+SECRETS = frozenset(
+    {"authorization", "code", "cookie", "digest", "password", "secret", "soajsauth", "token"}
+)
+"""Field names that are never printed, should one ever be logged."""
+
+SERVER = ("uvicorn", "uvicorn.error", "uvicorn.asgi")
+
+
+def shown(text: str, longest: int = LONGEST) -> str:
+    """Text that is safe in a terminal and in a file: every trick is spelt out, none is played."""
+    cut = text[: longest + 1]
+    cut = cut if len(cut) <= longest else cut[:longest] + "..."
+    return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", cut)
+
+
+def configure(level: str = "info", stream: TextIO | None = None) -> None:
+    """Send every log record of the process to `stream` (standard error unless given)."""
+    out = stream or sys.stderr
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, _line],
+        wrapper_class=structlog.make_filtering_bound_logger(_number(level)),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    for old in [one for one in root.handlers if isinstance(one.formatter, _Lines)]:
+        root.removeHandler(old)
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(_Lines())
+    root.addHandler(handler)
+    root.setLevel(_number(level))
+    for name in SERVER:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.setLevel(logging.NOTSET)
+    access = logging.getLogger("uvicorn.access")  # prints addresses as they were asked for
+    access.handlers.clear()
+    access.propagate = False
+    logging.captureWarnings(capture=True)
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """What may be told of an exception: its kind and where, never its words or its variables."""
+    frames = traceback.extract_tb(error.__traceback__)[-DEEPEST:]
+    where = [f"{_module(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__qualname__, "where": where}
+
+
+def _module(path: str) -> str:
+    return "/".join(path.rsplit("/", 3)[-3:])
+
+
+def _number(level: str) -> int:
+    return logging.getLevelNamesMapping()[level.upper()]
+
+
+def _line(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> str:
+    error = fields.pop("exc_info", None)
+    if isinstance(error, BaseException):
+        fields.update(failure(error))
+    return _rendered(fields)
+
+
+def _rendered(fields: Mapping[str, Any]) -> str:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    safe = {
+        "time": now,
+        **{
+            shown(str(name), 60): "[redacted]" if name in SECRETS else _safe(value)
+            for name, value in fields.items()
+        },
+    }
+    return msgspec.json.encode(safe).decode()
+
+
+def _safe(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return [_safe(one) for one in value[:50]]
+    return shown(str(value))
+
+
+class _Lines(logging.Formatter):
+    """The same line for records of the standard library's loggers."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Any] = {
+            "event": record.getMessage().strip(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+        }
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            fields.update(failure(error))
+        return _rendered(fields)

@@ -1,0 +1,126 @@
+"""Figures for Prometheus: how much, how fast and with what outcome; never who."""
+
+from collections.abc import Callable, Sequence
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+from lastcall.domain.audit import Action, Event, Outcome
+from lastcall.domain.errors import AuthorityError, StoreUnavailable
+from lastcall.domain.session import State, state_of, token_counts
+from lastcall.domain.types import TokenHash
+from lastcall.ports import Clock, Found, Store
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+UNDER_WAY = 10_000
+"""Logouts whose request has not been answered yet; more are not timed."""
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """Every label has a small, fixed set of values: routes are patterns, and nobody is named."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self.requests = self._counter(
+            "requests", "Requests answered.", ("dialect", "route", "status")
+        )
+        self.seconds = self._histogram(
+            "request_seconds", "Time from a request's head to its answer.", ("dialect", "route")
+        )
+        self.logouts = self._histogram(
+            "logout_seconds", "Time of the requests that ended sessions.", ("dialect",)
+        )
+        self.checks = self._counter("checks", "Tokens looked up, by what was found.", ("outcome",))
+        self.refusals = self._counter("refusals", "Requests refused.", ("dialect", "code"))
+        self.audited = self._counter("audit_events", "Audit records.", ("action", "outcome"))
+        self.live = self._gauge("sessions_live", "Sessions that have not been ended.")
+        self.queue = self._gauge("login_queue", "Passwords being checked or waiting for it.")
+        self.ready = self._gauge("ready", "1 while requests are welcome.")
+        self._logouts: set[str] = set()
+
+    def watch_queue(self, waiting: Callable[[], int]) -> None:
+        """Ask this, at every scrape, how many passwords are waiting."""
+        self.queue.set_function(waiting)
+
+    def record(self, event: Event) -> None:
+        """For every audit record the store has made durable."""
+        self.audited.labels(event.action, event.outcome).inc()
+        ended = event.action is Action.LOGOUT and event.outcome is Outcome.DONE
+        if ended and event.origin.request_id and len(self._logouts) < UNDER_WAY:
+            self._logouts.add(event.origin.request_id)
+
+    def answered(
+        self,
+        dialect: str,
+        route: str,
+        status: int,
+        seconds: float,
+        refused: AuthorityError | None,
+        request_id: str,
+    ) -> None:
+        self.requests.labels(dialect, route, status).inc()
+        self.seconds.labels(dialect, route).observe(seconds)
+        if refused is not None:
+            self.refusals.labels(dialect, refused.code).inc()
+        if request_id in self._logouts:
+            self._logouts.discard(request_id)
+            self.logouts.labels(dialect).observe(seconds)
+
+    def page(self) -> bytes:
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, text: str, labels: Sequence[str]) -> Counter:
+        return Counter(f"lastcall_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(f"lastcall_{name}", text, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, labels: Sequence[str]) -> Histogram:
+        return Histogram(f"lastcall_{name}", text, labels, registry=self.registry, buckets=BUCKETS)
+
+
+class CountedStore:
+    """A store whose token look-ups are counted by what they found."""
+
+    def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
+        self._store = store
+        self._clock = clock
+        self._checks = metrics.checks
+        self.transaction = store.transaction
+        self.touch = store.touch
+        self.unswept = store.unswept
+        self.past_deadline = store.past_deadline
+        self.live_sessions = store.live_sessions
+        self.close = store.close
+
+    async def find(self, token: TokenHash) -> Found | None:
+        try:
+            found = await self._store.find(token)
+        except StoreUnavailable:
+            self._checks.labels("failed").inc()
+            raise
+        self._checks.labels(self._outcome(found)).inc()
+        return found
+
+    def _outcome(self, found: Found | None) -> str:
+        """`unknown`, `disabled`, or the state of the session: live, ended, revoked, idle, ..."""
+        if found is None:
+            return "unknown"
+        if not found.subject.enabled:
+            return "disabled"
+        now = self._clock.now()
+        state = state_of(found.session, now, found.revoked_before)
+        stale = state is State.LIVE and not token_counts(found.session, now)
+        return State.EXPIRED if stale else state
