@@ -1,0 +1,62 @@
+"""What may be forgotten: tombstones no token outlives, and guesses, codes and receipts long done.
+
+Only age decides, never size: an ended session must stay ended for as long as anybody can ask.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+from lastcall.domain.types import HOUR, Instant, ReceiptId, SubjectId
+from lastcall.index.shelf import Held, Shelf
+from lastcall.index.tables import Fact
+
+LOGIN_AT_MOST = HOUR
+"""A revocation also refuses logins that had begun before it, so it is kept this long at least."""
+
+
+def prunable(shelf: Shelf, ended_before: Instant, now: Instant, limit: int) -> Iterator[Fact]:
+    """Up to `limit` rows to remove; whoever does not remove one must put it back."""
+    age = now - ended_before
+    graves = shelf.graves.take(now, limit, partial(_tombstone, age))
+    yield from (held.session for held in graves)
+    left = limit - len(graves)
+    strikes = shelf.old_strikes.take(now, left, partial(_strikes, shelf, age))
+    yield from (shelf.strikes[key] for key in strikes)
+    left -= len(strikes)
+    codes = shelf.old_codes.take(now, left, partial(_code, shelf))
+    yield from (shelf.codes[key] for key in codes)
+    left -= len(codes)
+    receipts = shelf.old_receipts.take(now, left, partial(_receipt, shelf, age))
+    yield from (shelf.receipts[one] for one in receipts)
+
+
+def _tombstone(age: int, held: Held) -> int | None:
+    session = held.session
+    if held.gone or session.ended is None:
+        return None
+    return max(session.ended.at + age + 1, session.expires)
+
+
+def _strikes(shelf: Shelf, age: int, key: str) -> int | None:
+    strikes = shelf.strikes.get(key)
+    if strikes is None:
+        return None
+    return (
+        strikes.locked_until + 1
+        if not strikes.count
+        else max(strikes.since + age + 1, strikes.locked_until + 1)
+    )
+
+
+def _code(shelf: Shelf, key: tuple[SubjectId, str]) -> int | None:
+    code = shelf.codes.get(key)
+    return None if code is None else code.expires
+
+
+def _receipt(shelf: Shelf, age: int, id: ReceiptId) -> int | None:
+    """One that still owes something is looked at again after its age has passed once more."""
+    receipt = shelf.receipts.get(id)
+    if receipt is None:
+        return None
+    at = receipt.revocation.at
+    return at + max(age, LOGIN_AT_MOST) + 1 if receipt.complete else 1 << 62

@@ -1,0 +1,284 @@
+"""A store on the index: bodies one after the other, durability through a log, checks that wait."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from types import TracebackType
+from typing import Protocol
+
+from lastcall.domain.audit import Record
+from lastcall.domain.errors import StoreUnavailable
+from lastcall.domain.logout import Receipt
+from lastcall.domain.session import Session, touched
+from lastcall.domain.subject import Subject
+from lastcall.domain.types import Instant, ReceiptId, SessionId, TenantId, TokenHash
+from lastcall.index.shelf import Held, ScopeKey, scope_key, scope_keys
+from lastcall.index.tables import Changed, Index, Touched
+from lastcall.index.transaction import IndexTransaction
+from lastcall.ports import Found
+
+Report = Callable[[int, BaseException | None], None]
+"""Called on the event loop: everything up to this ticket is durable, or it failed for good."""
+
+Mark = TokenHash | tuple[TenantId, ScopeKey]
+"""What a change is about: the tokens of a session, or everything in a scope."""
+
+TOUCH_EVERY = 1.0
+"""Seconds that the last uses of sessions are gathered before they are written."""
+
+
+class Log(Protocol):
+    """Where changes become durable, in the order of their tickets."""
+
+    def append(self, ticket: int, changes: Sequence[Changed | Touched], report: Report) -> None: ...
+
+    def records(self, tenant: TenantId, after: int, limit: int) -> Sequence[Record]:
+        """The durable audit records of a tenant with a higher sequence number, in order."""
+        ...
+
+    async def close(self) -> None:
+        """Return once everything appended is durable or has failed."""
+        ...
+
+
+@dataclass(slots=True)
+class Ticket:
+    """Changes on their way to the disk, and who waits for them."""
+
+    about: Sequence[Mark]
+    records: Sequence[Record]
+    waiters: list[asyncio.Future[None]] = field(default_factory=list)
+
+
+class MustWait:
+    """The answer of `peek` while the newest fact about a token is not durable."""
+
+
+MUST_WAIT = MustWait()
+
+
+class IndexStore:
+    """Implements `lastcall.ports.Store` over an index and whatever log it is given.
+
+    `failed` is set by the first write that could not be made durable; from then on the store
+    refuses everything, and only a restart from what is on disk helps. `on_failure` and
+    `on_record` (each record, once durable) may be set by whoever wants to know.
+    """
+
+    def __init__(self, index: Index, log: Log) -> None:
+        self.failed: StoreUnavailable | None = None
+        self.on_failure: Callable[[StoreUnavailable], None] | None = None
+        self.on_record: Callable[[Record], None] | None = None
+        self.index = index
+        self._log = log
+        self._turn = asyncio.Lock()
+        self._open = False
+        self._submitted = 0
+        self._durable = 0
+        self._undurable: dict[Mark, int] = {}
+        self._pending: dict[int, Ticket] = {}
+        self._uses: dict[Held, None] = {}
+        self._flush: asyncio.TimerHandle | None = None
+
+    # --- the check path ---
+
+    def peek(self, token: TokenHash) -> Found | MustWait | None:
+        """`find` without waiting."""
+        if self.failed is not None:
+            raise _again(self.failed)
+        held = self.index.tokens.get(token)
+        if self._open or (self._undurable and self._newest(token, held) > self._durable):
+            return MUST_WAIT
+        return None if held is None else self.index.found(held)
+
+    def _newest(self, token: TokenHash, held: Held | None) -> int:
+        """The ticket of the newest fact about a token that is not durable; 0 when there is none."""
+        newest = self._undurable.get(token, 0)
+        if held is not None:
+            tenant = held.session.tenant
+            for key in scope_keys(held.session):
+                newest = max(newest, self._undurable.get((tenant, key), 0))
+        return newest
+
+    async def find(self, token: TokenHash) -> Found | None:
+        while isinstance(found := self.peek(token), MustWait):
+            if self._open:
+                async with self._turn:
+                    continue
+            await self._wait_for(self._newest(token, self.index.tokens.get(token)))
+        return found
+
+    def touch(self, found: Found, at: Instant) -> None:
+        held = self.index.tokens.get(found.session.token_hash)
+        if held is None or held.session.ended is not None or at >= held.session.deadline:
+            return
+        held.session = touched(held.session, at)
+        self._uses[held] = None
+        if self._flush is None:
+            loop = asyncio.get_running_loop()
+            self._flush = loop.call_later(TOUCH_EVERY, self._write_uses)
+
+    def _write_uses(self) -> None:
+        self._flush = None
+        rows = [held.session for held in self._uses if not held.gone and not held.session.ended]
+        self._uses.clear()
+        if rows and self.failed is None:
+            uses = [Touched(row.tenant, row.serial, row.last_seen) for row in rows]
+            self._submit(uses)
+
+    # --- transactions ---
+
+    def transaction(self, tenant: TenantId) -> "Turn":
+        return Turn(self, tenant)
+
+    async def begin(self, tenant: TenantId) -> IndexTransaction:
+        await self._turn.acquire()
+        if self.failed is not None:
+            self._turn.release()
+            raise _again(self.failed)
+        self._open = True
+        return IndexTransaction(self.index, tenant, self._history)
+
+    async def end(self, tx: IndexTransaction, error: BaseException | None) -> None:
+        """Also a body that raises waits: its refusal may rest on what it read."""
+        try:
+            if error is not None:
+                tx.undo()
+            elif tx.changes and self.failed is None:
+                self._submit(tx.changes)
+        finally:
+            self._open = False
+            self._turn.release()
+        if self.failed is not None:
+            raise _again(self.failed) from error
+        if error is None or isinstance(error, Exception):
+            await self._wait_for(self._submitted)
+
+    def _history(
+        self, tenant: TenantId, after: int, limit: int, own: Sequence[Record]
+    ) -> Sequence[Record]:
+        """What is durable, then what is on its way there, then what the transaction adds."""
+        found = list(self._log.records(tenant, after, limit))
+        last = found[-1].seq if found else after
+        tail = chain.from_iterable((*(one.records for one in self._pending.values()), own))
+        more = (one for one in tail if one.event.tenant == tenant and one.seq > last)
+        return [*found, *islice(more, limit - len(found))]
+
+    # --- durability ---
+
+    def _submit(self, changes: Sequence[Changed | Touched]) -> None:
+        self._submitted += 1
+        about: list[Mark] = []
+        records: list[Record] = []
+        for change in changes:
+            if isinstance(change, Changed):
+                if isinstance(change.after, Record):
+                    records.append(change.after)
+                else:
+                    about += _about(change)
+        for mark in about:
+            self._undurable[mark] = self._submitted
+        self._pending[self._submitted] = Ticket(about, records)
+        self._log.append(self._submitted, changes, self._report)
+
+    async def _wait_for(self, ticket: int) -> None:
+        pending = self._pending.get(ticket)
+        if pending is not None:
+            waiter = asyncio.get_running_loop().create_future()
+            pending.waiters.append(waiter)
+            await waiter
+
+    def _report(self, ticket: int, error: BaseException | None) -> None:
+        if error is not None:
+            self._fail(error)
+            return
+        while self._durable < ticket and self.failed is None:
+            self._durable += 1
+            done = self._pending.pop(self._durable)
+            for mark in done.about:
+                if self._undurable.get(mark) == self._durable:
+                    del self._undurable[mark]
+            if self.on_record is not None:
+                for record in done.records:
+                    self.on_record(record)
+            for waiter in done.waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    def _fail(self, error: BaseException) -> None:
+        if self.failed is not None:
+            return
+        self.failed = StoreUnavailable("a write failed: the store has stopped")
+        self.failed.__cause__ = error
+        for pending in self._pending.values():
+            for waiter in pending.waiters:
+                if not waiter.done():
+                    waiter.set_exception(_again(self.failed))
+        self._pending.clear()
+        if self.on_failure is not None:
+            self.on_failure(self.failed)
+
+    # --- figures, the sweep, the end ---
+
+    async def unswept(self) -> Sequence[tuple[TenantId, ReceiptId]]:
+        return list(self.index.owing)
+
+    async def past_deadline(self, now: Instant, limit: int) -> Sequence[tuple[TenantId, SessionId]]:
+        return self.index.past_deadline(now, limit)
+
+    async def live_sessions(self) -> int:
+        return self.index.live_sessions()
+
+    async def close(self) -> None:
+        """Write the last uses, and return once everything is durable."""
+        if self._flush is not None:
+            self._flush.cancel()
+            self._write_uses()
+        await self._log.close()
+
+
+class Turn:
+    """One transaction: `async with` gives the body its turn and waits for the disk after it."""
+
+    __slots__ = ("_store", "_tenant", "_tx")
+
+    def __init__(self, store: IndexStore, tenant: TenantId) -> None:
+        self._store = store
+        self._tenant = tenant
+        self._tx: IndexTransaction | None = None
+
+    async def __aenter__(self) -> IndexTransaction:
+        self._tx = await self._store.begin(self._tenant)
+        return self._tx
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._tx is not None
+        await self._store.end(self._tx, error)
+
+
+def _about(change: Changed) -> list[Mark]:
+    """What a check of which tokens depends on: nothing, for most tables."""
+    match (change.before, change.after):
+        case (Session() as before, Session() as after):
+            return [before.token_hash, after.token_hash]
+        case (Session() as one, None) | (None, Session() as one):
+            return [one.token_hash]
+        case (Subject() as one, _) | (_, Subject() as one):
+            return [(change.tenant, (one.id, None))]
+        case (None, Receipt() as one):
+            return [(change.tenant, scope_key(one.revocation.scope))]
+        case _:
+            return []
+
+
+def _again(failed: StoreUnavailable) -> StoreUnavailable:
+    """A fresh exception for each caller: tracebacks are not shared."""
+    error = StoreUnavailable(failed.detail)
+    error.__cause__ = failed.__cause__
+    return error

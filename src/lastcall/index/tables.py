@@ -1,0 +1,119 @@
+"""The whole index: a shelf for each tenant, the tokens of all, and the head of the audit chain."""
+
+from dataclasses import dataclass
+from typing import TypeVar, assert_never
+
+from lastcall.domain.attempts import Code, Strikes
+from lastcall.domain.audit import GENESIS, Record
+from lastcall.domain.logout import Receipt
+from lastcall.domain.session import Session
+from lastcall.domain.subject import Subject
+from lastcall.domain.types import Instant, ReceiptId, Serial, SessionId, TenantId, TokenHash
+from lastcall.index.shelf import Held, Shelf, deadline_of
+from lastcall.index.wheel import Wheel
+from lastcall.ports import Found
+
+Fact = Subject | Session | Receipt | Strikes | Code | Record | int
+"""A row of any table; a bare number is the tenant's serial."""
+
+
+F = TypeVar("F", Subject, Session, Receipt, Strikes, Code)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One row before and after; None where it did not or does not exist."""
+
+    tenant: TenantId
+    before: Fact | None
+    after: Fact | None
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """The last use of a session, to be written only if the session has not ended."""
+
+    tenant: TenantId
+    serial: Serial
+    at: Instant
+
+
+class Index:
+    def __init__(self) -> None:
+        self.tokens: dict[TokenHash, Held] = {}
+        self.shelves: dict[TenantId, Shelf] = {}
+        self.deadlines: Wheel[Held] = Wheel()
+        self.owing: dict[tuple[TenantId, ReceiptId], None] = {}
+        self.seq = 0
+        self.digest = GENESIS
+
+    def shelf(self, tenant: TenantId) -> Shelf:
+        shelf = self.shelves.get(tenant)
+        if shelf is None:
+            shelf = self.shelves[tenant] = Shelf(self.tokens, self.deadlines, self.owing)
+        return shelf
+
+    def place(self, tenant: TenantId, before: Fact | None, after: Fact | None) -> None:
+        """Take one row from `before` to `after`; `place(tenant, after, before)` undoes it."""
+        shelf = self.shelf(tenant)
+        match before if after is None else after:
+            case Session():
+                shelf.place_session(_as(Session, before), _as(Session, after))
+            case Record() as record:
+                undone = after is None
+                self.seq = record.seq - 1 if undone else record.seq
+                self.digest = record.previous if undone else record.digest
+            case Strikes():
+                shelf.place_strikes(_as(Strikes, before), _as(Strikes, after))
+            case Receipt():
+                shelf.place_receipt(_as(Receipt, before), _as(Receipt, after))
+            case Subject():
+                shelf.place_subject(_as(Subject, before), _as(Subject, after))
+            case Code():
+                shelf.place_code(_as(Code, before), _as(Code, after))
+            case serial:
+                shelf.serial = Serial(serial or 0)
+
+    def found(self, held: Held) -> Found | None:
+        """None when the account is gone."""
+        session = held.session
+        shelf = self.shelves[session.tenant]
+        subject = shelf.subjects.get(session.subject)
+        if subject is None:
+            return None
+        return Found(session=session, subject=subject, revoked_before=shelf.covered_by(session))
+
+    def past_deadline(self, now: Instant, limit: int) -> list[tuple[TenantId, SessionId]]:
+        """Those found are looked at again the next time, until they have ended."""
+        due = self.deadlines.take(now, limit, deadline_of)
+        for held in due:
+            self.deadlines.add(held, held.session.deadline)
+        return [(held.session.tenant, held.session.id) for held in due]
+
+    def live_sessions(self) -> int:
+        return sum(shelf.live for shelf in self.shelves.values())
+
+
+def _as(kind: type[F], fact: Fact | None) -> F | None:
+    if fact is None or isinstance(fact, kind):
+        return fact
+    raise TypeError(f"a {type(fact).__name__} in the place of a {kind.__name__}")
+
+
+def at_of(fact: Fact) -> Instant:
+    """The instant a row tells of, for the floor of the clock; 0 when it tells of none."""
+    match fact:
+        case Session():
+            return fact.last_seen if fact.ended is None else max(fact.last_seen, fact.ended.at)
+        case Record():
+            return fact.event.at
+        case Strikes():
+            return fact.since
+        case Receipt():
+            return fact.revocation.at
+        case Subject():
+            return fact.changed
+        case Code() | int():
+            return Instant(0)
+        case _:
+            assert_never(fact)

@@ -1,0 +1,292 @@
+"""A transaction on the index: changes it at once, remembers how to undo, collects what to write."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from heapq import nsmallest
+from sys import intern
+
+from lastcall.domain.attempts import Code, Strikes
+from lastcall.domain.audit import Event, Record, chained
+from lastcall.domain.errors import Conflict, NotFound
+from lastcall.domain.logout import OfSubject, OneSession, Receipt, Revocation
+from lastcall.domain.session import End, Session, State, ended, state_of
+from lastcall.domain.subject import Subject
+from lastcall.domain.types import (
+    DialectName,
+    Instant,
+    ReceiptId,
+    Serial,
+    SessionId,
+    SubjectId,
+    TenantId,
+    TokenHash,
+)
+from lastcall.index.pruning import prunable
+from lastcall.index.tables import Changed, Fact, Index
+from lastcall.ports import Page, SessionQuery, searchable
+
+History = Callable[[TenantId, int, int, Sequence[Record]], Sequence[Record]]
+"""Audit records of a tenant above a sequence number, up to a limit; the last argument holds those
+of this transaction."""
+
+
+class IndexTransaction:
+    """Implements `lastcall.ports.Transaction`; no method ever suspends."""
+
+    def __init__(self, index: Index, tenant: TenantId, history: History) -> None:
+        self.tenant = tenant
+        self.changes: list[Changed] = []
+        self._index = index
+        self._shelf = index.shelf(tenant)
+        self._history = history
+        self._sliced: list[ReceiptId] = []
+
+    def _change(self, before: Fact | None, after: Fact | None) -> None:
+        self._index.place(self.tenant, before, after)
+        self.changes.append(Changed(self.tenant, before, after))
+
+    def undo(self) -> None:
+        """Put everything back as it was."""
+        for change in reversed(self.changes):
+            self._index.place(change.tenant, change.after, change.before)
+        for receipt in self._sliced:
+            self._shelf.swept.pop(receipt, None)
+        self.changes.clear()
+
+    def _own(self, tenant: TenantId) -> None:
+        if tenant != self.tenant:
+            raise ValueError(f"a row of {tenant} in a transaction of {self.tenant}")
+
+    # --- serials and subjects ---
+
+    async def serial(self) -> Serial:
+        return self._shelf.serial
+
+    async def next_serial(self) -> Serial:
+        self._change(self._shelf.serial, self._shelf.serial + 1)
+        return self._shelf.serial
+
+    async def subject(self, id: SubjectId) -> Subject | None:
+        return self._shelf.subjects.get(id)
+
+    async def subject_named(self, username: str) -> Subject | None:
+        found = self._shelf.names.get(username)
+        return None if found is None else self._shelf.subjects[found]
+
+    async def subject_with_email(self, email: str) -> Subject | None:
+        found = self._shelf.emails.get(email.lower(), ())
+        return self._shelf.subjects[found[0]] if len(found) == 1 else None
+
+    async def subjects(self, after: str = "", limit: int = 100) -> Sequence[Subject]:
+        names = nsmallest(limit, (name for name in self._shelf.names if name > after))
+        return [self._shelf.subjects[self._shelf.names[name]] for name in names]
+
+    async def add_subject(self, subject: Subject) -> None:
+        self._own(subject.tenant)
+        if subject.id in self._shelf.subjects or subject.username in self._shelf.names:
+            raise Conflict("the username is taken")
+        self._change(None, subject)
+
+    async def change_subject(self, subject: Subject) -> None:
+        self._own(subject.tenant)
+        before = self._shelf.subjects.get(subject.id)
+        if before is None:
+            raise NotFound("no such subject")
+        if self._shelf.names.get(subject.username, subject.id) != subject.id:
+            raise Conflict("the username is taken")
+        self._change(before, subject)
+
+    async def remove_subject(self, id: SubjectId) -> None:
+        before = self._shelf.subjects.get(id)
+        if before is not None:
+            self._change(before, None)
+
+    # --- sessions ---
+
+    async def add_session(self, session: Session) -> None:
+        self._own(session.tenant)
+        if session.id in self._shelf.sessions or session.token_hash in self._index.tokens:
+            raise Conflict("the session id or token is taken")
+        self._change(None, _compact(session))
+
+    async def session(self, id: SessionId) -> Session | None:
+        held = self._shelf.sessions.get(id)
+        return None if held is None else held.session
+
+    async def session_with_token(self, token: TokenHash) -> Session | None:
+        held = self._index.tokens.get(token)
+        return held.session if held and held.session.tenant == self.tenant else None
+
+    async def session_with_refresh(self, token: TokenHash) -> Session | None:
+        held = self._shelf.refresh.get(token)
+        return None if held is None else held.session
+
+    async def unended_of(self, subject: SubjectId) -> Sequence[Session]:
+        return self._shelf.unended_of(subject)
+
+    async def sessions(self, query: SessionQuery) -> Page:
+        rows = [session for session in self._candidates(query) if self._matches(query, session)]
+        below = [row for row in rows if query.before is None or row.serial < query.before]
+        stop = query.offset + query.limit
+        page = tuple(below[query.offset : stop])
+        more = page and len(below) > stop
+        return Page(sessions=page, total=len(rows), next=page[-1].serial if more else None)
+
+    def _candidates(self, query: SessionQuery) -> Sequence[Session]:
+        if query.subject is not None and query.live_at is not None:
+            return self._shelf.unended_of(query.subject)[::-1]
+        return list(self._shelf.newest_first())
+
+    def _matches(self, query: SessionQuery, session: Session) -> bool:
+        return (
+            query.subject in (None, session.subject)
+            and query.dialect in (None, session.dialect)
+            and query.kind in (None, session.kind)
+            and query.address in (None, session.address)
+            and (
+                not query.text
+                or session.subject in query.or_subjects
+                or query.text.lower() in searchable(session).lower()
+            )
+            and (query.live_at is None or self._live(session, query.live_at))
+        )
+
+    def _live(self, session: Session, at: Instant) -> bool:
+        return state_of(session, at, self._shelf.covered_by(session)) is State.LIVE
+
+    async def renew(self, session: Session) -> Session | None:
+        before = await self.session(session.id)
+        if before is None or before.ended is not None:
+            return None
+        after = replace(
+            before,
+            token_hash=session.token_hash,
+            token_expires=session.token_expires,
+            refresh_hash=session.refresh_hash,
+            spent=session.spent,
+            factors=session.factors,
+        )
+        other = self._index.tokens.get(after.token_hash)
+        if other is not None and other.session is not before:
+            raise Conflict("the token is taken")
+        self._change(before, after)
+        return after
+
+    async def end_session(self, id: SessionId, end: End) -> Session | None:
+        before = await self.session(id)
+        if before is None or before.ended is not None:
+            return None
+        after = ended(before, end)
+        self._change(before, after)
+        return after
+
+    async def end_sessions(self, covered: Revocation, limit: int) -> Sequence[Session]:
+        end = covered.end()
+        tombstones = []
+        for session in self._covered(covered, limit):
+            tombstone = ended(session, end)
+            self._change(session, tombstone)
+            tombstones.append(tombstone)
+        return tombstones
+
+    def _covered(self, covered: Revocation, limit: int) -> Sequence[Session]:
+        """Rows to end, oldest first; where a slice stopped, the next one goes on."""
+        match covered.scope:
+            case OneSession(session=one):
+                held = self._shelf.sessions.get(one)
+                rows: Sequence[Session] = () if held is None else (held.session,)
+            case OfSubject(subject=subject):
+                rows = self._shelf.unended_of(subject)
+            case _:
+                return self._slice(covered, limit)
+        return [row for row in rows if row.ended is None and covered.ends(row)][:limit]
+
+    def _slice(self, covered: Revocation, limit: int) -> Sequence[Session]:
+        rows: list[Session] = []
+        reached = covered.serial
+        for session in self._shelf.from_serial(self._shelf.swept.get(covered.id, Serial(0))):
+            if session.serial >= covered.serial or len(rows) >= limit:
+                reached = min(session.serial, covered.serial)
+                break
+            if session.ended is None and covered.ends(session):
+                rows.append(session)
+        self._sliced.append(covered.id)
+        self._shelf.swept[covered.id] = reached
+        return rows
+
+    # --- revocations ---
+
+    async def revoked_before(self, subject: SubjectId, dialect: DialectName) -> Serial:
+        return self._shelf.revoked_before(subject, dialect)
+
+    async def covered_by(self, session: Session) -> Serial:
+        return self._shelf.covered_by(session) if session.tenant == self.tenant else Serial(0)
+
+    async def add_revocation(self, revocation: Revocation) -> None:
+        self._own(revocation.tenant)
+        if revocation.id in self._shelf.receipts:
+            raise Conflict("the receipt id is taken")
+        self._change(None, Receipt(revocation=revocation, sessions_ended=0, complete=False))
+
+    async def receipt(self, id: ReceiptId) -> Receipt | None:
+        return self._shelf.receipts.get(id)
+
+    async def progress(self, id: ReceiptId, ended: int, *, complete: bool) -> None:
+        before = self._shelf.receipts.get(id)
+        if before is None:
+            raise NotFound("no such receipt")
+        total = before.sessions_ended + ended
+        done = before.complete or complete
+        self._change(before, replace(before, sessions_ended=total, complete=done))
+
+    # --- strikes and codes ---
+
+    async def strikes(self, key: str) -> Strikes | None:
+        return self._shelf.strikes.get(key)
+
+    async def put_strikes(self, strikes: Strikes) -> None:
+        self._change(self._shelf.strikes.get(strikes.key), strikes)
+
+    async def clear_strikes(self, key: str) -> None:
+        before = self._shelf.strikes.get(key)
+        if before is not None:
+            self._change(before, None)
+
+    async def code(self, subject: SubjectId, purpose: str) -> Code | None:
+        return self._shelf.codes.get((subject, purpose))
+
+    async def put_code(self, code: Code) -> None:
+        self._change(self._shelf.codes.get((code.subject, code.purpose)), code)
+
+    async def drop_code(self, subject: SubjectId, purpose: str) -> None:
+        before = self._shelf.codes.get((subject, purpose))
+        if before is not None:
+            self._change(before, None)
+
+    # --- audit ---
+
+    async def record(self, event: Event) -> None:
+        self._own(event.tenant)
+        self._change(None, chained(self._index.seq + 1, self._index.digest, event))
+
+    async def records(self, after: int = 0, limit: int = 100) -> Sequence[Record]:
+        own = [change.after for change in self.changes if isinstance(change.after, Record)]
+        return self._history(self.tenant, after, limit, own)
+
+    async def prune(self, ended_before: Instant, now: Instant, limit: int) -> int:
+        went = list(prunable(self._shelf, ended_before, now, limit))
+        for row in went:
+            self._change(row, None)
+        return len(went)
+
+
+def _compact(session: Session) -> Session:
+    """The same session, with texts many sessions share kept once."""
+    return replace(
+        session,
+        tenant=TenantId(intern(session.tenant)),
+        subject=SubjectId(intern(session.subject)),
+        address=intern(session.address),
+        host=intern(session.host),
+        user_agent=intern(session.user_agent),
+    )

@@ -1,0 +1,44 @@
+"""A wheel: things to look at again later, in coarse buckets of time, with no promise kept by it."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+BUCKET = 8_192
+"""Milliseconds: coarse enough that a million things make few buckets."""
+
+
+class Wheel(Generic[T]):
+    """Entries are never removed when things change: whoever takes one asks when it is due now."""
+
+    __slots__ = ("_buckets",)
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, list[T]] = {}
+
+    def add(self, thing: T, at: int) -> None:
+        self._buckets.setdefault(at // BUCKET, []).append(thing)
+
+    def take(self, now: int, limit: int, due: Callable[[T], int | None]) -> list[T]:
+        """Take out up to `limit` things that are due at `now`.
+
+        `due` says from when on a thing is, None when it never will be: that one is forgotten, and
+        one that is due later moves to its new place.
+        """
+        taken: list[T] = []
+        for bucket in sorted(one for one in self._buckets if one <= now // BUCKET):
+            things = self._buckets.pop(bucket)
+            while things and len(taken) < limit:
+                thing = things.pop()
+                at = due(thing)
+                if at is None:
+                    continue
+                if at <= now:
+                    taken.append(thing)
+                else:
+                    self.add(thing, at)
+            if things:
+                self._buckets.setdefault(bucket, []).extend(things)
+                break
+        return taken

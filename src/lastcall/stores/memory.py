@@ -1,0 +1,35 @@
+"""The memory store: the reference every other store is compared with; it forgets on exit."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import islice
+
+from lastcall.domain.audit import Record
+from lastcall.domain.types import TenantId
+from lastcall.index import Changed, Index, IndexStore, Log, Report, Touched
+
+
+class AtOnce:
+    """A log for which everything is durable at once; it keeps the audit records alone."""
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+
+    def append(self, ticket: int, changes: Sequence[Changed | Touched], report: Report) -> None:
+        for change in changes:
+            if isinstance(change, Changed) and isinstance(change.after, Record):
+                self._records.append(change.after)
+        report(ticket, None)
+
+    def records(self, tenant: TenantId, after: int, limit: int) -> Sequence[Record]:
+        start = bisect_right(self._records, after, key=lambda record: record.seq)
+        later = (self._records[place] for place in range(start, len(self._records)))
+        return list(islice((one for one in later if one.event.tenant == tenant), limit))
+
+    async def close(self) -> None:
+        return None
+
+
+class MemoryStore(IndexStore):
+    def __init__(self, log: Log | None = None) -> None:
+        super().__init__(Index(), log or AtOnce())
