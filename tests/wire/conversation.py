@@ -68,14 +68,14 @@ def read(path: Path) -> Story:
         head.append(lines.pop(0))
     story = Story(path, head)
     for chunk in "\n".join(lines).rstrip("\n").split("\n===\n"):
-        request, _, reply = chunk.partition("\n---\n")
+        request, _, reply = f"{chunk}\n".partition("\n---\n")
         knobs = []
         rest = request.lstrip("\n").split("\n")
         while rest and (rest[0].startswith("@") or not rest[0]):
             line = rest.pop(0)
             if line:
                 knobs.append(line)
-        story.exchanges.append(Exchange(knobs, "\n".join(rest), reply))
+        story.exchanges.append(Exchange(knobs, "\n".join(rest), reply[:-1]))
     return story
 
 
