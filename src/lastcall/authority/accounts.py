@@ -1,10 +1,9 @@
-"""Accounts, as far as their holders and those who may list sessions get to see them."""
+"""Accounts: whom a name means, and who the owners of listed sessions are."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from lastcall.authority.standing import standing
 from lastcall.domain.access import Caller, Permission, require
-from lastcall.domain.errors import NotAuthenticated
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import SubjectId, TenantId
 from lastcall.ports import Env
@@ -13,15 +12,6 @@ SCANNED = 10_000
 """How many accounts a search by part of a name looks through."""
 
 SLICE = 500
-
-
-async def own_account(env: Env, caller: Caller) -> Subject:
-    async with env.store.transaction(caller.tenant) as tx:
-        await standing(tx, caller, env.clock.now())
-        subject = await tx.subject(caller.subject)
-    if subject is None:
-        raise NotAuthenticated("the account is gone")
-    return subject
 
 
 async def account_with(env: Env, tenant: TenantId, name_or_email: str) -> Subject | None:

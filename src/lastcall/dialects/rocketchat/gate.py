@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any, TypeVar
 
-from lastcall.authority.accounts import own_account
 from lastcall.authority.guesses import address_block
+from lastcall.authority.lookup import account
 from lastcall.authority.refusals import refusals
 from lastcall.authority.step_up import step_up
 from lastcall.authority.validate import validate
@@ -121,7 +121,7 @@ async def proven(call: Call[Settings], caller: Caller, *, remember: bool) -> Cal
     if remember and fresh(factors, call.env.clock.now(), Duration(within), place):
         return caller
     password_will_do = settings.Accounts_TwoFactorAuthentication_Enforce_Password_Fallback
-    if not (password_will_do or demanded or second_factors(await own_account(call.env, caller))):
+    if not (password_will_do or demanded or second_factors(await account(call.env, caller))):
         return caller
     done = await step_up(
         call.env,

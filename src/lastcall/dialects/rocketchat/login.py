@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lastcall.authority.accounts import own_account
 from lastcall.authority.credentials import Credentials, prove
 from lastcall.authority.login import Start, login
 from lastcall.authority.logout import logout
+from lastcall.authority.lookup import account
 from lastcall.authority.validate import validate
 from lastcall.dialects.rocketchat.gate import counted
 from lastcall.dialects.rocketchat.parameters import offered
@@ -40,7 +40,7 @@ async def log_in(call: Call[Settings]) -> Reply:
     resume = body.get("resume") if isinstance(body, dict) and len(body) == 1 else None
     if isinstance(resume, str):
         caller = await validate(call.env, call.tenant, resume, call.origin)
-        return _logged_in(call, await own_account(call.env, caller), resume)
+        return _logged_in(call, await account(call.env, caller), resume)
     given = credentials_in(body, call.header("x-2fa-code"))
     proven = await prove(call.env, call.tenant, call.origin, given)
     done = await login(call.env, call.origin, proven, _start(call))
@@ -141,7 +141,7 @@ async def log_out(call: Call[Settings], caller: Caller, _nothing: None) -> Reply
 
 
 async def who_am_i(call: Call[Settings], caller: Caller, _nothing: None) -> Reply:
-    return success(**profile(await own_account(call.env, caller), call.public_url))
+    return success(**profile(await account(call.env, caller), call.public_url))
 
 
 def own_session(caller: Caller) -> Session:

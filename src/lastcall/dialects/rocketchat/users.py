@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from lastcall.authority.accounts import account_with, own_account
+from lastcall.authority.accounts import account_with
 from lastcall.authority.codes import code_by_request
 from lastcall.authority.logout import logout
+from lastcall.authority.lookup import account
 from lastcall.authority.subjects import change_subject
 from lastcall.dialects.rocketchat.gate import authenticated, counted, proven
 from lastcall.dialects.rocketchat.login import own_session
@@ -64,7 +65,7 @@ async def send_email_code(call: Call[Settings]) -> Reply:
     if not isinstance(name, str) or not name:
         raise Failure("emailOrUsername is required", "error-parameter-required")
     if caller is not None:
-        subject = await own_account(call.env, caller)
+        subject = await account(call.env, caller)
     else:
         found = await account_with(call.env, call.tenant, name)
         if found is None:
@@ -77,7 +78,7 @@ async def send_email_code(call: Call[Settings]) -> Reply:
 
 
 async def enable_email(call: Call[Settings], caller: Caller, _nothing: None) -> Reply:
-    if not (await own_account(call.env, caller)).email:
+    if not (await account(call.env, caller)).email:
         raise Failure("You need to verify your emails before setting up 2FA", "error-invalid-user")
     await _set_email_codes(call, caller, on=True)
     return success()
