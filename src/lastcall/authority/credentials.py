@@ -64,9 +64,9 @@ async def prove(env: Env, tenant: TenantId, origin: Origin, given: Credentials) 
         name = subject.username if subject else given.name
         keys = (key_of("address", address_block(origin.address)), key_of("subject", name))
         limits = (policy.address_lockout, given.lockout or policy.subject_lockout)
-        taken = await take(tx, keys[0], at, limits[0])
-        if not isinstance(taken, LockedOut):
-            taken = await take(tx, keys[1], at, limits[1])
+        first = await take(tx, keys[0], at, limits[0])
+        locked = isinstance(first, LockedOut)
+        taken = first if locked else await take(tx, keys[1], at, limits[1])
     who = caller_of(subject, origin) if subject else _nobody(tenant, origin)
     async with refusals(env, who, Action.LOGIN, keys[1]):
         if isinstance(taken, LockedOut):
@@ -81,12 +81,19 @@ async def prove(env: Env, tenant: TenantId, origin: Origin, given: Credentials) 
             known = subject is not None and subject.enabled
             raise BadCredentials(_why(subject, good=good), attempts_left=left, known=known)
         await _give_back(env, tenant, keys)
-        factors: tuple[Factor, ...] = (Factor(method=Method.PASSWORD, at=at),)
-        if second_factors(subject):
-            factors += (await prove_second(env, subject, origin, given.code, given.method),)
+        second = await _second(env, subject, origin, given)
     async with env.store.transaction(tenant) as tx:
         await tx.clear_strikes(keys[1])
+    factors = (Factor(method=Method.PASSWORD, at=at), *second)
     return Proven(subject=subject, factors=factors, as_of=as_of)
+
+
+async def _second(
+    env: Env, subject: Subject, origin: Origin, given: Credentials
+) -> tuple[Factor, ...]:
+    if not second_factors(subject):
+        return ()
+    return (await prove_second(env, subject, origin, given.code, given.method),)
 
 
 async def _look_up(tx: Transaction, given: Credentials) -> Subject | None:

@@ -2,6 +2,7 @@
 
 from base64 import b32encode
 from dataclasses import dataclass
+from typing import assert_never
 
 from lastcall.domain.access import Caller
 from lastcall.domain.logout import (
@@ -16,9 +17,6 @@ from lastcall.domain.logout import (
 from lastcall.domain.session import Session
 from lastcall.domain.types import EndReason, ReceiptId
 from lastcall.ports import Env, Transaction
-
-BATCH = 2_000
-"""Rows ended in one transaction; what is left is refused at once and ended by the sweep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +43,8 @@ def words(scope: Scope) -> str:
             return f"dialect:{dialect}"
         case OfTenant(keep=keep):
             return "tenant" + (f" but:{keep}" if keep else "")
+        case _:
+            assert_never(scope)
 
 
 async def end_scope(
@@ -63,9 +63,10 @@ async def end_scope(
         reason=reason,
         via=by.origin.dialect,
     )
+    batch = env.policy(tx.tenant).batch
     await tx.add_revocation(revocation)
-    ended = tuple(await tx.end_sessions(revocation, BATCH))
-    complete = len(ended) < BATCH
+    ended = tuple(await tx.end_sessions(revocation, batch))
+    complete = len(ended) < batch
     await tx.progress(revocation.id, len(ended), complete=complete)
     receipt = Receipt(revocation=revocation, sessions_ended=len(ended), complete=complete)
     return Logout(receipt=receipt, ended=ended)

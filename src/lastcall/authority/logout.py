@@ -1,5 +1,7 @@
 """Logout: end every session in a scope, now and for good."""
 
+from typing import assert_never
+
 from lastcall.authority.ending import Logout, end_scope, words
 from lastcall.authority.factors import require_fresh_factor
 from lastcall.authority.refusals import refusals
@@ -61,6 +63,8 @@ async def _authorise(
             require(caller, needs or Permission.TENANT_LOGOUT)
             await require_fresh_factor(tx, env, caller)
             return False
+        case _:
+            assert_never(scope)
     if owner is not None and owner == caller.subject:
         return True
     require(caller, permission)

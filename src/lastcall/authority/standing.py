@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from lastcall.domain.access import Caller
 from lastcall.domain.errors import NotAuthenticated
-from lastcall.domain.session import State, state_of
-from lastcall.domain.subject import role_of
+from lastcall.domain.session import Session, State, state_of
+from lastcall.domain.subject import Subject, role_of
 from lastcall.domain.types import Instant
 from lastcall.ports import Transaction
 
@@ -18,9 +18,7 @@ async def standing(tx: Transaction, caller: Caller, now: Instant) -> Caller:
     """
     if caller.operator:
         return caller
-    subject = await tx.subject(caller.subject)
-    if subject is None or not subject.enabled:
-        raise NotAuthenticated("the account is gone or disabled")
+    subject = await account_of(tx, caller)
     session = None
     if caller.session is not None:
         session = await tx.session(caller.session.id)
@@ -31,3 +29,19 @@ async def standing(tx: Transaction, caller: Caller, now: Instant) -> Caller:
     elif subject.version > caller.as_of:
         raise NotAuthenticated("the account has changed since the credentials were checked")
     return replace(caller, role=role_of(subject), session=session)
+
+
+async def account_of(tx: Transaction, caller: Caller) -> Subject:
+    """The caller's account as it is now; `NotAuthenticated` when it is gone or disabled."""
+    subject = await tx.subject(caller.subject)
+    if subject is None or not subject.enabled:
+        raise NotAuthenticated("the account is gone or disabled")
+    return subject
+
+
+async def standing_session(tx: Transaction, caller: Caller, now: Instant) -> Session:
+    """The live session the caller acts in; `NotAuthenticated` for one that acts without."""
+    session = (await standing(tx, caller, now)).session
+    if session is None:
+        raise NotAuthenticated("not in a session")
+    return session

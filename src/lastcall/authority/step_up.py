@@ -7,12 +7,11 @@ from lastcall.authority.codes import step_up_purpose
 from lastcall.authority.factors import challenge, chosen, prove_second
 from lastcall.authority.guesses import key_of, take
 from lastcall.authority.refusals import refusals
-from lastcall.authority.standing import standing
+from lastcall.authority.standing import account_of, standing_session
 from lastcall.domain.access import Caller
 from lastcall.domain.audit import Action, event_by
 from lastcall.domain.errors import (
     LockedOut,
-    NotAuthenticated,
     SecondFactorExhausted,
     SecondFactorInvalid,
 )
@@ -46,29 +45,23 @@ async def step_up(
     """
     async with refusals(env, caller, Action.STEP_UP):
         async with env.store.transaction(caller.tenant) as tx:
-            await standing(tx, caller, env.clock.now())
-            subject = await tx.subject(caller.subject)
-        if subject is None or caller.session is None:
-            raise NotAuthenticated("no session to step up")
+            session = await standing_session(tx, caller, env.clock.now())
+            subject = await account_of(tx, caller)
         if chosen(subject, method) is Method.PASSWORD:
             factor = await _prove_password(env, subject, caller, code, context)
         else:
-            purpose = step_up_purpose(caller.session.id)
+            purpose = step_up_purpose(session.id)
             factor = await prove_second(env, subject, caller.origin, code, method, purpose, context)
         async with env.store.transaction(caller.tenant) as tx:
             now = env.clock.now()
-            caller = await standing(tx, caller, now)
-            session = caller.session
-            if session is None:
-                raise NotAuthenticated("no session to step up")
+            session = await standing_session(tx, caller, now)
             token = mint(env.entropy) if mint else ""
             kept = tuple(old for old in session.factors if old.method is not factor.method)
             hashed = hash_token(token) if token else session.token_hash
-            changed = await tx.renew(replace(session, token_hash=hashed, factors=(*kept, factor)))
-            if changed is None:
-                raise NotAuthenticated("the session has ended")
+            session = replace(session, token_hash=hashed, factors=(*kept, factor))
+            await tx.renew(session)
             await tx.record(event_by(caller, now, Action.STEP_UP, target=factor.method))
-    return SteppedUp(caller=replace(caller, session=changed), token=token)
+    return SteppedUp(caller=replace(caller, session=session), token=token)
 
 
 async def _prove_password(

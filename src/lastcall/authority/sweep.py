@@ -3,7 +3,6 @@
 Nothing depends on it for refusal: a revocation or a deadline takes effect by itself.
 """
 
-from lastcall.authority.ending import BATCH
 from lastcall.domain.access import operator
 from lastcall.domain.audit import Action, event_by
 from lastcall.domain.origin import Origin
@@ -12,6 +11,9 @@ from lastcall.domain.types import DialectName, EndReason, Instant, ReceiptId, Se
 from lastcall.ports import Env
 
 SWEEPER = Origin(dialect=DialectName("sweep"))
+SLICE = 2_000
+"""Sessions past their deadline looked at in one turn."""
+
 REASONS = {State.IDLE: EndReason.IDLE, State.EXPIRED: EndReason.EXPIRED}
 
 
@@ -19,16 +21,16 @@ async def sweep(env: Env) -> int:
     """One slice of everything that is due; how many rows changed, 0 when all is done."""
     changed = 0
     for tenant, receipt in await env.store.unswept():
-        changed += await _sweep_revocation(env, tenant, receipt)
+        changed += await sweep_revocation(env, tenant, receipt)
     due: dict[TenantId, list[SessionId]] = {}
-    for tenant, session in await env.store.past_deadline(env.clock.now(), BATCH):
+    for tenant, session in await env.store.past_deadline(env.clock.now(), SLICE):
         due.setdefault(tenant, []).append(session)
     for tenant, sessions in due.items():
         changed += await _expire(env, tenant, sessions)
     for tenant, policy in env.policies.items():
         now = env.clock.now()
         async with env.store.transaction(tenant) as tx:
-            gone = await tx.prune(Instant(now - policy.retention), now, BATCH)
+            gone = await tx.prune(Instant(now - policy.retention), now, policy.batch)
             if gone:
                 event = event_by(
                     operator(tenant, SWEEPER), now, Action.PRUNE, detail={"rows": str(gone)}
@@ -38,13 +40,15 @@ async def sweep(env: Env) -> int:
     return changed
 
 
-async def _sweep_revocation(env: Env, tenant: TenantId, id: ReceiptId) -> int:
+async def sweep_revocation(env: Env, tenant: TenantId, id: ReceiptId) -> int:
+    """End one batch of what a revocation covers; 0 when somebody else has finished it."""
     async with env.store.transaction(tenant) as tx:
         receipt = await tx.receipt(id)
         if receipt is None or receipt.complete:
             return 0
-        ended = await tx.end_sessions(receipt.revocation, BATCH)
-        await tx.progress(id, len(ended), complete=len(ended) < BATCH)
+        batch = env.policy(tenant).batch
+        ended = await tx.end_sessions(receipt.revocation, batch)
+        await tx.progress(id, len(ended), complete=len(ended) < batch)
         detail = {"receipt": id, "sessions": str(len(ended))}
         await tx.record(
             event_by(operator(tenant, SWEEPER), env.clock.now(), Action.SWEEP, detail=detail)
@@ -58,9 +62,8 @@ async def _expire(env: Env, tenant: TenantId, ids: list[SessionId]) -> int:
         now = env.clock.now()
         for one in ids:
             session = await tx.session(one)
-            if session is None:
-                continue
-            why = REASONS.get(state_of(session, now, await tx.covered_by(session)))
+            state = state_of(session, now, await tx.covered_by(session)) if session else State.ENDED
+            why = REASONS.get(state)
             if why and await tx.end_session(one, End(at=now, why=why)):
                 ended += 1
         if ended:

@@ -1,6 +1,7 @@
 """Logouts: whose sessions they cover, the rule they leave behind, and the receipt."""
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from lastcall.domain.session import End, Session
 from lastcall.domain.types import (
@@ -59,6 +60,8 @@ def covers(scope: Scope, session: Session) -> bool:
             return session.dialect == dialect
         case OfTenant(keep=keep):
             return session.id != keep
+        case _:
+            assert_never(scope)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,9 @@ class WhenFull(StrEnum):
 class Policy:
     """`sessions_per_subject` 0 means no cap. `retention` is how long tombstones stay.
 
+    `batch` is how many rows one transaction ends at most; what is left of a larger logout is
+    refused at once all the same, and ended by the sweep.
+
     `second_factor_for_others`: ending somebody else's session needs a fresh second factor on
     every wire; a wire that cannot carry one then refuses.
     """
@@ -38,6 +41,7 @@ class Policy:
     step_up_life: Duration = Duration(5 * MINUTE)
     email_code_life: Duration = Duration(10 * MINUTE)
     email_code_tries: int = 5
+    batch: int = 2_000
     retention: Duration = Duration(7 * DAY + HOUR)
 
 
