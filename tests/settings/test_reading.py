@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from lastcall.domain.policy import Policy, WhenFull
-from lastcall.domain.types import Duration
+from lastcall.domain.types import Duration, TenantId
 from lastcall.settings import LastcallSettings, SettingsWrong, read, read_file
 from tests.settings.dialects import DIALECTS, Key
 
 HERE = Path(__file__).parent
 DAY = 86_400_000
+DEFAULT = TenantId("default")
 
 
 def reading(text: str = "", base: Path = HERE, **environ: str) -> LastcallSettings:
@@ -175,6 +176,11 @@ class TestRules:
             "line 4: tenants.default.retention: expected at least 31d: a day more than the "
             "longest session of dialects.first, found 30d"
         )
+
+    def test_retention_left_alone_is_long_enough(self) -> None:
+        assert reading().policies()[DEFAULT].retention == Policy().retention
+        long = reading("[dialects.first]\ndays = 90").policies()[DEFAULT]
+        assert long.retention == 91 * DAY
 
     def test_a_dialect_that_is_off_counts_for_nothing(self) -> None:
         reading("[dialects.first]\nenabled = false\ndays = 30\ntenant = 'nobody'\nhost = '???'")

@@ -7,7 +7,7 @@ import msgspec
 
 from lastcall.domain.attempts import Limit
 from lastcall.domain.policy import Policy, WhenFull
-from lastcall.domain.types import Duration
+from lastcall.domain.types import DAY, Duration, TenantId
 from lastcall.settings.values import HostName, Network, PublicUrl, Span, StoreUrl
 
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
@@ -75,9 +75,10 @@ class TenantSettings(Section, frozen=True, kw_only=True):
     step_up_life: Span = Span(USUAL.step_up_life)
     email_code_life: Span = Span(USUAL.email_code_life)
     email_code_tries: AtLeastOne = USUAL.email_code_tries
-    retention: Span = Span(USUAL.retention)
+    retention: Span | None = None
+    """None: as long as tombstones must be kept, see `LastcallSettings.least_retention`."""
 
-    def policy(self) -> Policy:
+    def policy(self, least_retention: Duration = Duration(0)) -> Policy:
         return Policy(
             sessions_per_subject=self.sessions_per_subject,
             when_full=self.when_full,
@@ -88,7 +89,7 @@ class TenantSettings(Section, frozen=True, kw_only=True):
             step_up_life=Duration(self.step_up_life),
             email_code_life=Duration(self.email_code_life),
             email_code_tries=self.email_code_tries,
-            retention=Duration(self.retention),
+            retention=Duration(self.retention or max(USUAL.retention, least_retention)),
         )
 
 
@@ -131,3 +132,18 @@ class LastcallSettings(Section, frozen=True, kw_only=True):
     mail: MailSettings = MailSettings()
     passwords: PasswordSettings = PasswordSettings()
     dialects: Mapping[str, Any] = {}
+
+    @property
+    def longest(self) -> tuple[str, int]:
+        """The dialect whose tokens can count longest, and how long, in milliseconds."""
+        lives = {name: one.longest_life for name, one in self.dialects.items() if one.enabled}
+        return max(lives.items(), key=lambda pair: pair[1], default=("", 0))
+
+    @property
+    def least_retention(self) -> Duration:
+        """A tombstone must outlive every token that could name it, with a day to spare."""
+        return Duration(self.longest[1] + DAY)
+
+    def policies(self) -> Mapping[TenantId, Policy]:
+        least = self.least_retention
+        return {TenantId(name): one.policy(least) for name, one in self.tenants.items()}

@@ -150,8 +150,12 @@ def _overlay(reading: _Reading, document: dict[str, Any], variable: str, text: s
 
 
 def _same_key(table: Mapping[str, Any], part: str) -> str:
-    """The key a variable's part means: one that is there in any case, else in lower case."""
-    return next((key for key in table if key.lower() == part.lower()), part.lower())
+    """The key a part of a variable means, whatever its case, `_` for `-` too; else lower case."""
+    return next((key for key in table if _folded(key) == _folded(part)), part.lower())
+
+
+def _folded(key: str) -> str:
+    return key.lower().replace("-", "_")
 
 
 def _table(reading: _Reading, path: Path, value: object, kind: type[S]) -> S | None:

@@ -2,9 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
-from lastcall.domain.types import DAY
 from lastcall.settings.locate import Path
 from lastcall.settings.model import LastcallSettings
 from lastcall.settings.values import HostName, decode, show_span
@@ -54,19 +52,12 @@ def _dialects(settings: LastcallSettings) -> Iterator[Complaint]:
 
 
 def _retention(settings: LastcallSettings) -> Iterator[Complaint]:
-    """A tombstone must outlive every token that could name it, with a day to spare."""
-    lives = {name: _life(dialect) for name, dialect in settings.dialects.items()}
-    longest = max(lives, key=lambda name: lives[name], default="")
-    least = lives.get(longest, 0) + DAY
+    least = settings.least_retention
     for name, tenant in settings.tenants.items():
-        if tenant.retention < least:
+        if tenant.retention is not None and tenant.retention < least:
             short, long = show_span(tenant.retention), show_span(least)
-            why = f"a day more than the longest session of dialects.{longest}"
+            why = f"a day more than the longest session of dialects.{settings.longest[0]}"
             yield ("tenants", name, "retention"), f"expected at least {long}: {why}, found {short}"
-
-
-def _life(dialect: Any) -> int:
-    return int(dialect.longest_life) if dialect.enabled else 0
 
 
 def _mail(settings: LastcallSettings) -> Iterator[Complaint]:

@@ -1,0 +1,300 @@
+"""The composition root: the one module that knows which backends are in use."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+import uvicorn
+
+from lastcall import logs
+from lastcall.authenticators.device import device_of
+from lastcall.authenticators.mail import QueuedMailer, SmtpServer, folder_mailer, smtp_mailer
+from lastcall.authenticators.password import Argon2Passwords
+from lastcall.authenticators.totp import AuthenticatorApp
+from lastcall.authenticators.vault import KeyFileError, open_vault
+from lastcall.authority.sweep import sweep
+from lastcall.control.channel import Channel, socket_of
+from lastcall.control.operations import run
+from lastcall.control.records import Result
+from lastcall.dialects import DIALECTS
+from lastcall.domain.errors import AuthorityError, StoreUnavailable
+from lastcall.domain.types import Instant, TenantId
+from lastcall.http import Asgi, Mount, Readiness, ServerFacts, build, uvicorn_options
+from lastcall.index import IndexStore
+from lastcall.limiter import MemoryLimiter
+from lastcall.machine import SystemClock, SystemEntropy
+from lastcall.metrics import Metrics
+from lastcall.ports import Env
+from lastcall.settings import LastcallSettings, read_file
+from lastcall.stores.memory import MemoryStore
+
+log = structlog.stdlib.get_logger("main")
+
+SWEEP_SECONDS = 1.0
+"""How long the sweep rests when nothing was due."""
+
+BACKLOG = 2_048
+
+
+class CannotStart(Exception):
+    """Something outside this program is in the way; the text says what."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """Checked settings, and the folder relative paths in them begin at."""
+
+    settings: LastcallSettings
+    base: Path
+
+    def path(self, text: str) -> Path:
+        return self.base / text
+
+    @property
+    def store(self) -> Path:
+        return self.path(self.settings.store.path)
+
+    @property
+    def key_file(self) -> Path:
+        named = self.settings.store.key_file
+        return self.path(named) if named else self.store.with_name(self.store.name + ".key")
+
+    @property
+    def witness(self) -> Path:
+        named = self.settings.store.witness
+        return self.path(named) if named else self.store.with_name(self.store.name + ".head")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backends:
+    """What is open, so that it can be closed."""
+
+    env: Env
+    store: IndexStore
+    passwords: Argon2Passwords
+    mailer: QueuedMailer
+
+
+Ready = Callable[[Env, str], Awaitable[Any]]
+"""Called with the address it will be served at, before the first request; what it returns is
+shown as /demo.json unless it is None."""
+
+
+def configured(path: Path, environ: Mapping[str, str] = os.environ) -> Configured:
+    """Raises `SettingsWrong`."""
+    kinds: dict[str, type[msgspec.Struct]] = {one.name: one.settings for one in DIALECTS}
+    return Configured(settings=read_file(path, environ, kinds), base=path.absolute().parent)
+
+
+@asynccontextmanager
+async def opened(configured: Configured) -> AsyncIterator[Backends]:
+    """Everything the verbs need, for as long as the block lasts. Raises `CannotStart`."""
+    settings = configured.settings
+    try:
+        vault = open_vault(configured.key_file)
+        store = await _open_store(configured)
+    except (KeyFileError, StoreUnavailable) as error:
+        raise CannotStart(str(error)) from error
+    costs = settings.passwords
+    passwords = Argon2Passwords(
+        memory_kib=costs.memory_kib,
+        iterations=costs.passes,
+        lanes=costs.lanes,
+        workers=costs.concurrency,
+        queue=costs.queue,
+    )
+    mailer = _mailer(configured)
+    env = Env(
+        store=store,
+        clock=SystemClock(_latest(store)),
+        entropy=SystemEntropy(),
+        passwords=passwords,
+        totp=AuthenticatorApp(),
+        mailer=mailer,
+        vault=vault,
+        policies=settings.policies(),
+        device_of=device_of,
+    )
+    try:
+        yield Backends(env=env, store=store, passwords=passwords, mailer=mailer)
+    finally:
+        await mailer.close()
+        passwords.close()
+        await store.close()
+
+
+async def _open_store(configured: Configured) -> IndexStore:
+    return MemoryStore()
+
+
+def _latest(store: IndexStore) -> Instant:
+    return Instant(0)
+
+
+def _mailer(configured: Configured) -> QueuedMailer:
+    mail = configured.settings.mail
+    if not mail.host:
+        folder = configured.path(mail.folder) if mail.folder else configured.store.parent / "mail"
+        return folder_mailer(folder, mail.sender or "lastcall@localhost")
+    server = SmtpServer(
+        host=mail.host,
+        port=mail.port,
+        security=mail.tls,
+        username=mail.username,
+        password=mail.password,
+        ca_file=str(configured.path(mail.ca_file)) if mail.ca_file else "",
+    )
+    return smtp_mailer(server, mail.sender)
+
+
+async def offline(configured: Configured, operation: str, parameters: Mapping[str, Any]) -> Result:
+    """One operation on a store no server has open."""
+    async with opened(configured) as backends:
+        return await run(backends.env, operation, parameters)
+
+
+async def serve(configured: Configured, ready: Ready | None = None) -> int:
+    """Serve until a signal asks to stop (0) or the store can no longer be trusted (1)."""
+    settings = configured.settings.server
+    logs.configure(settings.log_level)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    async with opened(configured) as backends:
+        with _listening(settings.host, settings.port) as sock:
+            url = settings.public_url or _url(settings.host, sock.getsockname()[1])
+            shown = await ready(backends.env, url) if ready else None
+            code = await _serve(configured, backends, sock, url, shown)
+    log.info("stopped", code=code)
+    return code
+
+
+async def _serve(
+    configured: Configured, backends: Backends, sock: socket.socket, url: str, shown: Any
+) -> int:
+    env, metrics, state = backends.env, Metrics(), Readiness()
+    backends.store.on_record = lambda record: metrics.record(record.event)
+    app = build(
+        env,
+        mounts=[Mount(dialect=one, settings=_section(configured, one.name)) for one in DIALECTS],
+        server=_facts(configured.settings, url),
+        state=state,
+        limiter=MemoryLimiter(env.clock),
+        metrics=metrics,
+        demo=shown,
+    )
+    server = Draining(app, state, configured.settings.server.drain_seconds)
+    backends.store.on_failure = server.give_up
+    channel = Channel(socket_of(configured.store), _answerer(env))
+    await channel.open()
+    sweeper = asyncio.create_task(_sweep(env))
+    log.info("listening", url=url, store=str(configured.store))
+    try:
+        await server.serve([sock])
+    finally:
+        await channel.close()
+        sweeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeper
+    return 1 if server.gave_up else 0
+
+
+class Draining(uvicorn.Server):
+    """Uvicorn, told to stop by a signal or by the store; it finishes what is under way."""
+
+    def __init__(self, app: Asgi, state: Readiness, seconds: int) -> None:
+        options = uvicorn_options()
+        super().__init__(
+            uvicorn.Config(app, timeout_graceful_shutdown=seconds, backlog=BACKLOG, **options)
+        )
+        self.gave_up = False
+        self._state = state
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Without raising the signal again at the end: there is still a store to close."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop, number)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def give_up(self, error: StoreUnavailable) -> None:
+        """The store failed: nothing can be vouched for any more, and only a restart helps."""
+        log.critical("the store failed, stopping", detail=error.detail)
+        self.gave_up = True
+        self._state.draining = True
+        self.should_exit = True
+
+    def _stop(self, number: int) -> None:
+        log.info("stopping", signal=signal.Signals(number).name)
+        self._state.draining = True
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+async def _sweep(env: Env) -> None:
+    """Tidy up behind the requests; nothing waits for it."""
+    while True:
+        try:
+            changed = await sweep(env)
+        except StoreUnavailable:
+            return
+        except AuthorityError as error:
+            log.error("the sweep was refused", exc_info=error)
+            changed = 0
+        await asyncio.sleep(0 if changed else SWEEP_SECONDS)
+
+
+def _answerer(env: Env) -> Callable[[str, Mapping[str, Any]], Awaitable[Result]]:
+    async def answer(operation: str, parameters: Mapping[str, Any]) -> Result:
+        try:
+            result = await run(env, operation, parameters)
+        except AuthorityError as error:
+            log.info("operator", operation=operation, refused=error.code)
+            raise
+        log.info("operator", operation=operation)
+        return result
+
+    return answer
+
+
+def _section(configured: Configured, dialect: str) -> Any:
+    return configured.settings.dialects[dialect]
+
+
+def _facts(settings: LastcallSettings, url: str) -> ServerFacts:
+    return ServerFacts(
+        public_url=url,
+        trusted_proxies=settings.server.trusted_proxies,
+        tenant_hosts={
+            host: TenantId(name) for name, one in settings.tenants.items() for host in one.hosts
+        },
+        max_body=settings.server.max_body,
+    )
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        sock = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise CannotStart(f"cannot listen on {host} port {port}: {error.strerror}") from error
+    with sock:
+        yield sock
+
+
+def _url(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - shown, not bound
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
