@@ -55,7 +55,7 @@ class Metrics:
         self.queue.set_function(waiting)
 
     def record(self, event: Event) -> None:
-        """For every audit record the store has made durable."""
+        """For the event of every audit record the store has made durable."""
         self.audited.labels(event.action, event.outcome).inc()
         ended = event.action is Action.LOGOUT and event.outcome is Outcome.DONE
         if ended and event.origin.request_id and len(self._logouts) < UNDER_WAY:

@@ -128,6 +128,7 @@ class LimitedProtocol(HttpToolsProtocol):
         unfinished = self._unfinished()
         if unfinished is not None and not unfinished.more_body:
             unfinished.keep_alive = False
+            self.flow.pause_reading()
             return
         body = msgspec.json.encode(
             {"type": "about:blank", "title": TITLES[status], "status": status}

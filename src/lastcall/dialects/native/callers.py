@@ -1,0 +1,96 @@
+"""Who calls the native API: bearer token or browser cookie, and what a cookie needs beside it."""
+
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+
+from lastcall.authority.validate import validate
+from lastcall.dialects.native.problems import COOKIE, CsrfRefused
+from lastcall.dialects.native.settings import Settings
+from lastcall.domain.access import Caller
+from lastcall.domain.errors import NotAuthenticated
+from lastcall.domain.session import Session
+from lastcall.domain.token import SECRET_BYTES, derive, same
+from lastcall.domain.types import DialectName, Kind, TenantId
+from lastcall.ports import Entropy
+from lastcall.wire import Call, bearer, cross_site, set_cookie
+
+NATIVE_NAME = DialectName("native")
+PREFIX = "lct_"
+"""So that a token that leaks is known for one by those who look for leaks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """What was presented. A bearer token goes before a cookie; the query is never looked at."""
+
+    token: str
+    by_cookie: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Who it turned out to be, and the session that says so."""
+
+    caller: Caller
+    session: Session
+    offered: Offered
+
+
+def mint(entropy: Entropy) -> str:
+    secret = urlsafe_b64encode(entropy.bytes(SECRET_BYTES)).rstrip(b"=").decode("ascii")
+    return f"{PREFIX}{secret}"
+
+
+def csrf_of(token: str) -> str:
+    return derive(token, "native-csrf")
+
+
+def cookie_of(token: str) -> tuple[str, str]:
+    """For this host alone, over TLS alone, out of scripts' reach, until the browser closes."""
+    return set_cookie(COOKIE, token, secure=True)
+
+
+def offered(call: Call[Settings]) -> Offered | None:
+    """None when nothing was offered, which is not the same as something bad."""
+    token = bearer(call)
+    if token is not None:
+        return Offered(token=token, by_cookie=False)
+    cookie = call.cookie(COOKIE)
+    return Offered(token=cookie, by_cookie=True) if cookie else None
+
+
+def tenants(call: Call[Settings]) -> frozenset[TenantId]:
+    """Whose people may be known here: the host's tenant alone, or those the settings name."""
+    if call.tenant_by_host:
+        return frozenset({call.tenant})
+    return frozenset({call.tenant, *map(TenantId, call.settings.more_tenants)})
+
+
+async def known(call: Call[Settings], *, changes: bool = False, any_dialect: bool = False) -> Known:
+    """The caller. Raises `NotAuthenticated`; `CsrfRefused` for a change by cookie alone."""
+    given = offered(call)
+    if given is None:
+        raise NotAuthenticated("nothing offered")
+    accepted = tenants(call)
+    caller = await validate(
+        call.env,
+        call.tenant if len(accepted) == 1 else None,
+        given.token,
+        call.origin,
+        dialects=None if any_dialect else (),
+    )
+    session = caller.session
+    if session is None or caller.tenant not in accepted:
+        raise NotAuthenticated("token of another tenant")
+    in_browser = session.dialect == NATIVE_NAME and session.kind is Kind.BROWSER
+    if given.by_cookie and not in_browser:
+        raise NotAuthenticated("this session was not given to a browser")
+    if given.by_cookie and changes:
+        _require_same_site(call, given.token)
+    return Known(caller=caller, session=session, offered=given)
+
+
+def _require_same_site(call: Call[Settings], token: str) -> None:
+    sent = call.header("x-csrf-token")
+    if sent is None or not same(sent, csrf_of(token)) or cross_site(call):
+        raise CsrfRefused("no or wrong CSRF token, or another site asked")
