@@ -75,7 +75,7 @@ def read(path: Path) -> Story:
             line = rest.pop(0)
             if line:
                 knobs.append(line)
-        story.exchanges.append(Exchange(knobs, "\n".join(rest), reply[:-1]))
+        story.exchanges.append(Exchange(knobs, "\n".join(rest), reply.rstrip("\n")))
     return story
 
 
@@ -91,7 +91,7 @@ def write(story: Story) -> None:
 def shown(reply: Reply) -> str:
     headers = "".join(f"{name}: {value}\n" for name, value in reply.headers)
     body = reply.body.decode("utf-8", "surrogateescape")
-    return f"{reply.status}\n{headers}" + (f"\n{body}" if body else "").rstrip("\n")
+    return f"{reply.status}\n{headers}\n{body}".rstrip("\n")
 
 
 def filled(text: str, world: World) -> str:
