@@ -1,7 +1,8 @@
 """The index: every row in memory, where all decisions are taken; a log makes them durable."""
 
 from lastcall.index.store import MUST_WAIT, IndexStore, Log, MustWait, Report
-from lastcall.index.tables import Changed, Fact, Index, Touched
+from lastcall.index.tables import Changed, Fact, Index, Touched, at_of
+from lastcall.index.transaction import IndexTransaction
 
 __all__ = [
     "MUST_WAIT",
@@ -9,8 +10,10 @@ __all__ = [
     "Fact",
     "Index",
     "IndexStore",
+    "IndexTransaction",
     "Log",
     "MustWait",
     "Report",
     "Touched",
+    "at_of",
 ]

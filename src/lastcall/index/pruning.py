@@ -26,7 +26,7 @@ def prunable(shelf: Shelf, ended_before: Instant, now: Instant, limit: int) -> I
     codes = shelf.old_codes.take(now, left, partial(_code, shelf))
     yield from (shelf.codes[key] for key in codes)
     left -= len(codes)
-    receipts = shelf.old_receipts.take(now, left, partial(_receipt, shelf, age))
+    receipts = shelf.old_receipts.take(now, left, partial(_receipt, shelf, age, now))
     yield from (shelf.receipts[one] for one in receipts)
 
 
@@ -53,10 +53,11 @@ def _code(shelf: Shelf, key: tuple[SubjectId, str]) -> int | None:
     return None if code is None else code.expires
 
 
-def _receipt(shelf: Shelf, age: int, id: ReceiptId) -> int | None:
-    """One that still owes something is looked at again after its age has passed once more."""
+def _receipt(shelf: Shelf, age: int, now: Instant, id: ReceiptId) -> int | None:
+    """One that still owes something is looked at again an hour later."""
     receipt = shelf.receipts.get(id)
     if receipt is None:
         return None
-    at = receipt.revocation.at
-    return at + max(age, LOGIN_AT_MOST) + 1 if receipt.complete else 1 << 62
+    if not receipt.complete:
+        return now + HOUR
+    return receipt.revocation.at + max(age, LOGIN_AT_MOST) + 1

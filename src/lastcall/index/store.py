@@ -31,7 +31,12 @@ TOUCH_EVERY = 1.0
 class Log(Protocol):
     """Where changes become durable, in the order of their tickets."""
 
-    def append(self, ticket: int, changes: Sequence[Changed | Touched], report: Report) -> None: ...
+    def append(self, ticket: int, changes: Sequence[Changed | Touched], report: Report) -> bool:
+        """Take the changes; True when they are durable already, otherwise `report` tells later.
+
+        Raises `Invalid` for what cannot be written, and has taken nothing then.
+        """
+        ...
 
     def records(self, tenant: TenantId, after: int, limit: int) -> Sequence[Record]:
         """The durable audit records of a tenant with a higher sequence number, in order."""
@@ -73,7 +78,7 @@ class IndexStore:
         self.index = index
         self._log = log
         self._turn = asyncio.Lock()
-        self._open = False
+        self._in_body = False
         self._submitted = 0
         self._durable = 0
         self._undurable: dict[Mark, int] = {}
@@ -88,7 +93,7 @@ class IndexStore:
         if self.failed is not None:
             raise _again(self.failed)
         held = self.index.tokens.get(token)
-        if self._open or (self._undurable and self._newest(token, held) > self._durable):
+        if self._in_body or (self._undurable and self._newest(token, held) > self._durable):
             return MUST_WAIT
         return None if held is None else self.index.found(held)
 
@@ -103,7 +108,7 @@ class IndexStore:
 
     async def find(self, token: TokenHash) -> Found | None:
         while isinstance(found := self.peek(token), MustWait):
-            if self._open:
+            if self._in_body:
                 async with self._turn:
                     continue
             await self._wait_for(self._newest(token, self.index.tokens.get(token)))
@@ -137,7 +142,7 @@ class IndexStore:
         if self.failed is not None:
             self._turn.release()
             raise _again(self.failed)
-        self._open = True
+        self._in_body = True
         return IndexTransaction(self.index, tenant, self._history)
 
     async def end(self, tx: IndexTransaction, error: BaseException | None) -> None:
@@ -146,9 +151,9 @@ class IndexStore:
             if error is not None:
                 tx.undo()
             elif tx.changes and self.failed is None:
-                self._submit(tx.changes)
+                self._submit_or_undo(tx)
         finally:
-            self._open = False
+            self._in_body = False
             self._turn.release()
         if self.failed is not None:
             raise _again(self.failed) from error
@@ -167,8 +172,17 @@ class IndexStore:
 
     # --- durability ---
 
+    def _submit_or_undo(self, tx: IndexTransaction) -> None:
+        try:
+            self._submit(tx.changes)
+        except BaseException:
+            tx.undo()
+            raise
+
     def _submit(self, changes: Sequence[Changed | Touched]) -> None:
-        self._submitted += 1
+        ticket = self._submitted + 1
+        at_once = self._log.append(ticket, changes, self._report)
+        self._submitted = ticket
         about: list[Mark] = []
         records: list[Record] = []
         for change in changes:
@@ -178,9 +192,10 @@ class IndexStore:
                 else:
                     about += _about(change)
         for mark in about:
-            self._undurable[mark] = self._submitted
-        self._pending[self._submitted] = Ticket(about, records)
-        self._log.append(self._submitted, changes, self._report)
+            self._undurable[mark] = ticket
+        self._pending[ticket] = Ticket(about, records)
+        if at_once:
+            self._report(ticket, None)
 
     async def _wait_for(self, ticket: int) -> None:
         pending = self._pending.get(ticket)

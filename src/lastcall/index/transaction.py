@@ -66,6 +66,11 @@ class IndexTransaction:
         self._change(self._shelf.serial, self._shelf.serial + 1)
         return self._shelf.serial
 
+    async def raise_serial(self, to: Serial) -> None:
+        """Go on above `to`, if the tenant is not there yet."""
+        if to > self._shelf.serial:
+            self._change(self._shelf.serial, to)
+
     async def subject(self, id: SubjectId) -> Subject | None:
         return self._shelf.subjects.get(id)
 

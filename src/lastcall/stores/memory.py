@@ -15,11 +15,11 @@ class AtOnce:
     def __init__(self) -> None:
         self._records: list[Record] = []
 
-    def append(self, ticket: int, changes: Sequence[Changed | Touched], report: Report) -> None:
+    def append(self, ticket: int, changes: Sequence[Changed | Touched], report: Report) -> bool:
         for change in changes:
             if isinstance(change, Changed) and isinstance(change.after, Record):
                 self._records.append(change.after)
-        report(ticket, None)
+        return True
 
     def records(self, tenant: TenantId, after: int, limit: int) -> Sequence[Record]:
         start = bisect_right(self._records, after, key=lambda record: record.seq)

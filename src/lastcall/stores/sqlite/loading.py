@@ -1,0 +1,180 @@
+"""Reading the database into the index, in key order, and audit records back from it."""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from apsw import Connection
+
+from lastcall.domain.attempts import Code, Strikes
+from lastcall.domain.audit import GENESIS, Action, Event, Outcome, Record
+from lastcall.domain.factor import Factor
+from lastcall.domain.logout import Receipt, Revocation, Scope
+from lastcall.domain.origin import Origin
+from lastcall.domain.session import Device, End, Participant, Session
+from lastcall.domain.subject import Subject
+from lastcall.domain.types import EndReason, Instant, Kind, Serial, TenantId, TokenHash
+from lastcall.index import Fact, Index
+from lastcall.stores.sqlite.rows import KINDS
+
+SERIALS = "SELECT tenant, serial FROM tenants ORDER BY tenant"
+SUBJECTS = "SELECT * FROM subjects ORDER BY tenant, id"
+SESSIONS = "SELECT * FROM sessions ORDER BY tenant, serial"
+REVOCATIONS = "SELECT * FROM revocations ORDER BY tenant, serial"
+STRIKES = "SELECT * FROM strikes ORDER BY tenant, key"
+CODES = "SELECT * FROM codes ORDER BY tenant, subject, purpose"
+HEAD = "SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1"
+RECORDS = """
+SELECT a.*, before.digest FROM audit AS a LEFT JOIN audit AS before ON before.seq = a.seq - 1
+WHERE a.tenant = ? AND a.seq > ? ORDER BY a.seq LIMIT ?
+"""
+
+
+def load(db: Connection) -> Index:
+    index = Index()
+    for tenant, fact in _facts(db):
+        index.place(tenant, None, fact)
+    for seq, digest in db.execute(HEAD):
+        index.seq, index.digest = int(seq), bytes(digest)
+    return index
+
+
+def _facts(db: Connection) -> Iterator[tuple[TenantId, Fact]]:
+    for tenant, serial in db.execute(SERIALS):
+        yield TenantId(tenant), serial
+    for row in db.execute(SUBJECTS):
+        yield row[0], _subject(row)
+    for row in db.execute(SESSIONS):
+        yield row[0], _session(row)
+    for row in db.execute(REVOCATIONS):
+        yield row[0], _receipt(row)
+    for tenant, *rest in db.execute(STRIKES):
+        yield tenant, _strikes(rest)
+    for tenant, *rest in db.execute(CODES):
+        yield tenant, _code(rest)
+
+
+def records(db: Connection, tenant: TenantId, after: int, limit: int) -> Sequence[Record]:
+    return [_record(row) for row in db.execute(RECORDS, (tenant, after, limit))]
+
+
+@lru_cache(maxsize=4_096)
+def _device(text: str) -> Device:
+    """Most sessions come from few devices: they share one."""
+    return msgspec.json.decode(text, type=Device)
+
+
+@lru_cache(maxsize=64)
+def _participants(text: str) -> tuple[Participant, ...]:
+    return msgspec.json.decode(text, type=tuple[Participant, ...])
+
+
+def _session(row: Sequence[Any]) -> Session:
+    spent = row[19]
+    return Session(
+        tenant=row[0],
+        serial=row[1],
+        id=row[2],
+        subject=row[3],
+        token_hash=row[4],
+        dialect=row[5],
+        kind=Kind(row[6]),
+        address=row[7],
+        port=row[8],
+        host=row[9],
+        user_agent=row[10],
+        device=_device(row[11]),
+        factors=msgspec.json.decode(row[12], type=tuple[Factor, ...]),
+        created=row[13],
+        last_seen=row[14],
+        idle=row[15],
+        expires=row[16],
+        token_expires=row[17],
+        refresh_hash=row[18],
+        spent=tuple(TokenHash(spent[at : at + 32]) for at in range(0, len(spent), 32)),
+        participants=_participants(row[20]),
+        ended=None if row[21] is None else End(at=row[21], why=EndReason(row[22]), by=row[23]),
+    )
+
+
+def _subject(row: Sequence[Any]) -> Subject:
+    return Subject(
+        tenant=row[0],
+        id=row[1],
+        username=row[2],
+        password_hash=row[3],
+        role=row[4],
+        version=row[5],
+        created=row[6],
+        changed=row[7],
+        email=row[8],
+        name=row[9],
+        first_name=row[10],
+        last_name=row[11],
+        groups=msgspec.json.decode(row[12], type=tuple[str, ...]),
+        profile=msgspec.json.decode(row[13], type=dict[str, object]),
+        totp_secret=row[14],
+        totp_step=row[15],
+        email_codes=bool(row[16]),
+        backup_codes=msgspec.json.decode(row[17], type=tuple[str, ...]),
+        enabled=bool(row[18]),
+    )
+
+
+def _receipt(row: Sequence[Any]) -> Receipt:
+    revocation = Revocation(
+        tenant=row[0],
+        serial=row[1],
+        id=row[2],
+        scope=_scope(row[3]),
+        at=row[4],
+        why=EndReason(row[5]),
+        by=row[6],
+        by_name=row[7],
+        reason=row[8],
+        via=row[9],
+    )
+    return Receipt(revocation=revocation, sessions_ended=row[10], complete=bool(row[11]))
+
+
+def _scope(text: str) -> Scope:
+    ((name, fields),) = msgspec.json.decode(text, type=dict[str, msgspec.Raw]).items()
+    return msgspec.json.decode(fields, type=KINDS[name])
+
+
+def _strikes(row: Sequence[Any]) -> Strikes:
+    return Strikes(key=row[0], count=row[1], since=row[2], locked_until=row[3])
+
+
+def _code(row: Sequence[Any]) -> Code:
+    return Code(subject=row[0], purpose=row[1], mac=row[2], expires=row[3], tries_left=row[4])
+
+
+def _record(row: Sequence[Any]) -> Record:
+    origin = Origin(
+        dialect=row[10],
+        address=row[11],
+        port=row[12],
+        host=row[13],
+        user_agent=row[14],
+        request_id=row[15],
+    )
+    event = Event(
+        tenant=row[1],
+        at=Instant(row[2]),
+        action=Action(row[3]),
+        outcome=Outcome(row[4]),
+        actor=row[5],
+        actor_name=row[6],
+        target=row[7],
+        code=row[8],
+        detail=msgspec.json.decode(row[9], type=dict[str, str]),
+        origin=origin,
+    )
+    previous = GENESIS if row[17] is None else row[17]
+    return Record(seq=row[0], event=event, previous=previous, digest=row[16])
+
+
+def highest_serial(index: Index) -> Serial:
+    return max((shelf.serial for shelf in index.shelves.values()), default=Serial(0))

@@ -1,0 +1,247 @@
+"""The statements that write: one for each change, each checked to have found its row."""
+
+import msgspec
+from apsw import Connection
+
+from lastcall.domain.attempts import Code, Strikes
+from lastcall.domain.audit import Record
+from lastcall.domain.errors import Invalid
+from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Receipt, Scope
+from lastcall.domain.session import Session
+from lastcall.domain.subject import Subject
+from lastcall.domain.types import TenantId
+from lastcall.index import Changed, Fact, Touched
+
+PUT_SERIAL = """
+INSERT INTO tenants (tenant, serial) VALUES (?, ?)
+ON CONFLICT DO UPDATE SET serial = excluded.serial WHERE excluded.serial > serial
+"""
+PUT_SUBJECT = """
+INSERT INTO subjects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET
+    username = excluded.username, password_hash = excluded.password_hash, role = excluded.role,
+    version = excluded.version, created = excluded.created, changed = excluded.changed,
+    email = excluded.email, name = excluded.name, first_name = excluded.first_name,
+    last_name = excluded.last_name, groups = excluded.groups, profile = excluded.profile,
+    totp_secret = excluded.totp_secret, totp_step = excluded.totp_step,
+    email_codes = excluded.email_codes, backup_codes = excluded.backup_codes,
+    enabled = excluded.enabled
+"""
+REMOVE_SUBJECT = "DELETE FROM subjects WHERE tenant = ? AND id = ?"
+
+ADD_SESSION = """
+INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+RENEW_SESSION = """
+UPDATE sessions
+SET token_hash = ?, token_expires = ?, refresh_hash = ?, spent = ?, factors = ?
+WHERE tenant = ? AND serial = ? AND ended_at IS NULL
+"""
+END_SESSION = """
+UPDATE sessions SET ended_at = ?, ended_why = ?, ended_by = ?, last_seen = ?
+WHERE tenant = ? AND serial = ? AND ended_at IS NULL
+"""
+TOUCH_SESSION = """
+UPDATE sessions SET last_seen = ?1
+WHERE tenant = ?2 AND serial = ?3 AND ended_at IS NULL AND last_seen < ?1
+"""
+REMOVE_SESSION = """
+DELETE FROM sessions WHERE tenant = ? AND serial = ? AND ended_at IS NOT NULL
+"""
+
+ADD_REVOCATION = "INSERT INTO revocations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+PROGRESS = "UPDATE revocations SET ended = ?, complete = ? WHERE tenant = ? AND serial = ?"
+REMOVE_REVOCATION = "DELETE FROM revocations WHERE tenant = ? AND serial = ? AND complete"
+
+PUT_STRIKES = """
+INSERT INTO strikes VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET
+    count = excluded.count, since = excluded.since, locked_until = excluded.locked_until
+"""
+CLEAR_STRIKES = "DELETE FROM strikes WHERE tenant = ? AND key = ?"
+
+PUT_CODE = """
+INSERT INTO codes VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET
+    mac = excluded.mac, expires = excluded.expires, tries_left = excluded.tries_left
+"""
+DROP_CODE = "DELETE FROM codes WHERE tenant = ? AND subject = ? AND purpose = ?"
+
+ADD_RECORD = "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+Value = str | int | bytes | None
+Statement = tuple[str, tuple[Value, ...]]
+
+
+MAX_INTEGER = 2**63 - 1
+
+
+class OutOfStep(Exception):
+    """A row is not on disk as it is in memory."""
+
+
+def execute(db: Connection, statement: Statement) -> None:
+    """Raises `OutOfStep` unless the one row it is about was there; a use may come too late."""
+    db.execute(*statement)
+    if db.changes() != 1 and statement[0] is not TOUCH_SESSION:
+        raise OutOfStep(f"{statement[0].split()[0]} changed {db.changes()} rows")
+
+
+def statement(change: Changed | Touched) -> Statement:
+    """Raises `Invalid` for values no database can hold, such as half a surrogate pair."""
+    if isinstance(change, Touched):
+        return TOUCH_SESSION, (change.at, change.tenant, change.serial)
+    try:
+        sql, values = _statement(change.tenant, change.before, change.after)
+        for value in values:
+            if isinstance(value, str):
+                if not value.isascii():
+                    value.encode()
+            elif isinstance(value, int) and abs(value) > MAX_INTEGER:
+                raise Invalid("number", "is too large to be stored")
+    except UnicodeEncodeError as error:
+        raise Invalid("text", "holds a character that cannot be stored") from error
+    return sql, values
+
+
+def _statement(tenant: TenantId, before: Fact | None, after: Fact | None) -> Statement:
+    match before if after is None else after:
+        case Session() as one:
+            return _session(one, new=before is None, gone=after is None)
+        case Record() as one:
+            return ADD_RECORD, _record(one)
+        case Strikes() as one if after is None:
+            return CLEAR_STRIKES, (tenant, one.key)
+        case Strikes() as one:
+            return PUT_STRIKES, (tenant, one.key, one.count, one.since, one.locked_until)
+        case Receipt() as one:
+            return _receipt(one, new=before is None, gone=after is None)
+        case Subject() as one if after is None:
+            return REMOVE_SUBJECT, (tenant, one.id)
+        case Subject() as one:
+            return PUT_SUBJECT, _subject(one)
+        case Code() as one if after is None:
+            return DROP_CODE, (tenant, one.subject, one.purpose)
+        case Code() as one:
+            values = (tenant, one.subject, one.purpose, one.mac, one.expires, one.tries_left)
+            return PUT_CODE, values
+        case serial:
+            return PUT_SERIAL, (tenant, serial)
+
+
+def _session(one: Session, *, new: bool, gone: bool) -> Statement:
+    key = (one.tenant, one.serial)
+    if new:
+        return ADD_SESSION, _whole_session(one)
+    if gone:
+        return REMOVE_SESSION, key
+    if one.ended is not None:
+        end = one.ended
+        return END_SESSION, (end.at, end.why, end.by, one.last_seen, *key)
+    secrets = (one.token_hash, one.token_expires, one.refresh_hash, b"".join(one.spent))
+    return RENEW_SESSION, (*secrets, json(one.factors), *key)
+
+
+def _whole_session(one: Session) -> tuple[Value, ...]:
+    end = one.ended
+    ending = (None, None, None) if end is None else (end.at, end.why, end.by)
+    return (
+        one.tenant,
+        one.serial,
+        one.id,
+        one.subject,
+        one.token_hash,
+        one.dialect,
+        one.kind,
+        one.address,
+        one.port,
+        one.host,
+        one.user_agent,
+        json(one.device),
+        json(one.factors),
+        one.created,
+        one.last_seen,
+        one.idle,
+        one.expires,
+        one.token_expires,
+        one.refresh_hash,
+        b"".join(one.spent),
+        json(one.participants),
+        *ending,
+    )
+
+
+def _subject(one: Subject) -> tuple[Value, ...]:
+    return (
+        one.tenant,
+        one.id,
+        one.username,
+        one.password_hash,
+        one.role,
+        one.version,
+        one.created,
+        one.changed,
+        one.email,
+        one.name,
+        one.first_name,
+        one.last_name,
+        json(one.groups),
+        json(one.profile),
+        one.totp_secret,
+        one.totp_step,
+        one.email_codes,
+        json(one.backup_codes),
+        one.enabled,
+    )
+
+
+def _receipt(one: Receipt, *, new: bool, gone: bool) -> Statement:
+    by = one.revocation
+    key = (by.tenant, by.serial)
+    if gone:
+        return REMOVE_REVOCATION, key
+    if not new:
+        return PROGRESS, (one.sessions_ended, one.complete, *key)
+    told = (by.at, by.why, by.by, by.by_name, by.reason, by.via)
+    done = (one.sessions_ended, one.complete)
+    return ADD_REVOCATION, (*key, by.id, scope_text(by.scope), *told, *done)
+
+
+def _record(one: Record) -> tuple[Value, ...]:
+    event, origin = one.event, one.event.origin
+    return (
+        one.seq,
+        event.tenant,
+        event.at,
+        event.action,
+        event.outcome,
+        event.actor,
+        event.actor_name,
+        event.target,
+        event.code,
+        json(event.detail),
+        origin.dialect,
+        origin.address,
+        origin.port,
+        origin.host,
+        origin.user_agent,
+        origin.request_id,
+        one.digest,
+    )
+
+
+def json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+KINDS: dict[str, type[Scope]] = {
+    "session": OneSession,
+    "subject": OfSubject,
+    "dialect": OfDialect,
+    "tenant": OfTenant,
+}
+NAMES = {kind: name for name, kind in KINDS.items()}
+
+
+def scope_text(scope: Scope) -> str:
+    return json({NAMES[type(scope)]: scope})

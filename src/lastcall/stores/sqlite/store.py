@@ -1,0 +1,144 @@
+"""The SQLite store: the index in memory, SQLite as its log, and a witness beside both."""
+
+import os
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+
+import apsw
+
+from lastcall.domain.access import operator
+from lastcall.domain.audit import Action, event_by
+from lastcall.domain.logout import OfTenant, Revocation
+from lastcall.domain.origin import Origin
+from lastcall.domain.types import DialectName, EndReason, Instant, ReceiptId, TenantId
+from lastcall.index import Changed, Index, IndexStore, IndexTransaction
+from lastcall.stores.sqlite import opening
+from lastcall.stores.sqlite.errors import RolledBack
+from lastcall.stores.sqlite.loading import load
+from lastcall.stores.sqlite.witness import Sighting, Witness
+from lastcall.stores.sqlite.writer import Step, Writer
+
+ORIGIN = Origin(dialect=DialectName("store"))
+
+
+def _no_step(_name: str) -> None:
+    return None
+
+
+class SqliteStore(IndexStore):
+    """`floor` is the latest instant on record: a clock must not begin before it."""
+
+    def __init__(self, index: Index, writer: Writer, floor: Instant, held: ExitStack) -> None:
+        super().__init__(index, writer)
+        self.floor = floor
+        self._held = held
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        *,
+        witness: Path | None = None,
+        accept_rollback: bool = False,
+        vfs: str | None = None,
+        step: Step = _no_step,
+    ) -> "SqliteStore":
+        """Open or create the database at `path`; its witness is `PATH.witness` unless told.
+
+        Raises `RolledBack` when the witness has seen more than is there, unless the rollback is
+        accepted: then every session in the database is revoked. Raises `StoreInUse`, `NotOurs`.
+        """
+        with ExitStack() as opened:
+            try:
+                return await cls._prepare(opened, path, witness, accept_rollback, vfs, step)
+            except (apsw.Error, OSError) as error:
+                raise opening.reason(error, path) from error
+
+    @classmethod
+    async def _prepare(
+        cls,
+        opened: ExitStack,
+        path: Path,
+        witness: Path | None,
+        accept_rollback: bool,
+        vfs: str | None,
+        step: Step,
+    ) -> "SqliteStore":
+        opened.callback(os.close, opening.lock(path))
+        watch = Witness(witness or path.with_name(path.name + ".witness"))
+        opened.callback(watch.close)
+        connect = opening.connector(path, vfs)
+        with closing(connect()) as db:
+            opening.migrate(db, opening.migrations())
+            index = load(db)
+            now, rolled_back = _witnessed(db, index, watch)
+        if rolled_back is not None and not accept_rollback:
+            raise rolled_back
+        watch.begin(now)
+        writer = Writer(connect, watch, now, step)
+        store = cls(index, writer, now.latest, opened.pop_all())
+        writer.start()
+        if rolled_back is not None:
+            await store._revoke_everything(now)
+        return store
+
+    async def _revoke_everything(self, now: Sighting) -> None:
+        """End every session of every tenant, in one unit, with serials above any ever seen."""
+        changes: list[Changed] = []
+        for tenant in list(self.index.shelves):
+            tx = IndexTransaction(self.index, tenant, self._history)
+            await tx.raise_serial(now.serial)
+            await _revoke(tx, tenant, now)
+            changes += tx.changes
+        self._submit(changes)
+        await self._wait_for(self._submitted)
+
+    async def close(self) -> None:
+        await super().close()
+        self._held.close()
+
+
+def _witnessed(
+    db: apsw.Connection, index: Index, watch: Witness
+) -> tuple[Sighting, RolledBack | None]:
+    """Where to go on from, and what the witness says against the database.
+
+    After a rollback the count of commits goes on above everything seen, so that the witness keeps
+    objecting until the commit that revokes every session.
+    """
+    now = opening.sighting_of(db, index)
+    seen: Sighting | None = None
+    objection: RolledBack | None = None
+    try:
+        seen = watch.read()
+        opening.compare(db, now, seen)
+    except RolledBack as error:
+        objection = error
+    if seen is not None:
+        now = replace(
+            now,
+            batch=max(now.batch, seen.batch),
+            serial=max(now.serial, seen.serial),
+            latest=max(now.latest, seen.latest),
+        )
+    return (replace(now, batch=now.batch + 1) if objection else now), objection
+
+
+async def _revoke(tx: IndexTransaction, tenant: TenantId, now: Sighting) -> None:
+    revocation = Revocation(
+        id=ReceiptId(f"r_restored_{now.batch}"),
+        tenant=tenant,
+        scope=OfTenant(),
+        serial=await tx.next_serial(),
+        at=now.latest,
+        why=EndReason.STORE_RESTORED,
+        by=None,
+        by_name="",
+        reason="the database was rolled back",
+        via=ORIGIN.dialect,
+    )
+    await tx.add_revocation(revocation)
+    detail = {"receipt": revocation.id}
+    caller = operator(tenant, ORIGIN)
+    await tx.record(event_by(caller, now.latest, Action.STORE_RESTORED, detail=detail))

@@ -1,0 +1,213 @@
+"""The writer: one thread with the one writing connection; many transactions, one fsync."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+
+import apsw
+
+from lastcall.domain.audit import Record
+from lastcall.domain.types import Instant, Serial, TenantId
+from lastcall.index import Changed, Report, Touched, at_of
+from lastcall.stores.sqlite.loading import records
+from lastcall.stores.sqlite.rows import Statement, execute, statement
+from lastcall.stores.sqlite.witness import Sighting, Witness
+
+ADVANCE_HEAD = "UPDATE head SET batch = ?, latest = ?"
+
+MOST = 1_024
+"""Transactions in one commit; more are waiting only when the disk is slow, and wait for it."""
+
+CHECKPOINT_PAGES = 1_000
+"""Pages in the write-ahead log from which on they are copied back in the background."""
+
+RESTART_PAGES = 16_000
+"""Pages from which on the writer itself finishes the copy, so that the log starts over."""
+
+Step = Callable[[str], None]
+"""Told what a commit has come to; a test may stop, fail or end the process there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One transaction on its way, and how far the database has come with it."""
+
+    ticket: int
+    statements: Sequence[Statement]
+    serial: int
+    latest: int
+    record: Record | None
+    report: Report
+
+
+class Writer:
+    """Implements `lastcall.index.Log`. After the first failure nothing more is tried."""
+
+    def __init__(
+        self,
+        connect: Callable[[], apsw.Connection],
+        witness: Witness,
+        sighting: Sighting,
+        step: Step,
+    ) -> None:
+        self._db = connect()
+        self._reader = connect()
+        self._checkpoints = Checkpoints(connect())
+        self._db.set_wal_hook(self._committed_pages)
+        self._witness = witness
+        self._sighting = sighting
+        self._step = step
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[Entry | None] = SimpleQueue()
+        self._thread = Thread(target=self._run, name="store-writer", daemon=True)
+        self._pages = 0
+        self._failed = False
+
+    def start(self) -> None:
+        self._checkpoints.start()
+        self._thread.start()
+
+    # --- on the event loop ---
+
+    def append(self, ticket: int, changes: Sequence[Changed | Touched], report: Report) -> bool:
+        serial = latest = 0
+        record: Record | None = None
+        for change in changes:
+            if isinstance(change, Touched):
+                latest = max(latest, change.at)
+            elif isinstance(change.after, int):
+                serial = max(serial, change.after)
+            elif change.after is not None:
+                latest = max(latest, at_of(change.after))
+                record = change.after if isinstance(change.after, Record) else record
+        statements = [statement(change) for change in changes]
+        self._step("decided")
+        self._queue.put(Entry(ticket, statements, serial, latest, record, report))
+        return False
+
+    def records(self, tenant: TenantId, after: int, limit: int) -> Sequence[Record]:
+        return records(self._reader, tenant, after, limit)
+
+    async def close(self) -> None:
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._checkpoints.stop)
+        self._reader.close()
+        if not self._failed:
+            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._witness.sync()
+        self._db.close()
+
+    # --- on the writer's thread ---
+
+    def _run(self) -> None:
+        while batch := self._next_batch():
+            last = batch[-1]
+            error: BaseException | None = None
+            try:
+                self._commit(batch)
+            except BaseException as raised:  # noqa: BLE001 - whatever it was, nothing is durable
+                error = raised
+                self._failed = True
+            try:
+                self._loop.call_soon_threadsafe(last.report, last.ticket, error)
+            except RuntimeError:  # the loop is closed: nobody is left to tell
+                return
+            if error is not None:
+                return
+            self._step("reported")
+
+    def _next_batch(self) -> list[Entry]:
+        """Everything that has queued, empty when it is time to stop."""
+        entry = self._queue.get()
+        batch: list[Entry] = []
+        while entry is not None:
+            batch.append(entry)
+            if len(batch) == MOST:
+                break
+            try:
+                entry = self._queue.get_nowait()
+            except Empty:
+                break
+            if entry is None:
+                self._queue.put(None)
+        return batch
+
+    def _commit(self, batch: Sequence[Entry]) -> None:
+        self._checkpoints.check()
+        seen = _after(self._sighting, batch)
+        self._step("taken")
+        self._db.execute("BEGIN IMMEDIATE")
+        for entry in batch:
+            for one in entry.statements:
+                execute(self._db, one)
+        self._db.execute(ADVANCE_HEAD, (seen.batch, seen.latest))
+        self._step("written")
+        self._db.execute("COMMIT")
+        self._step("committed")
+        self._witness.write(seen)
+        self._sighting = seen
+        self._step("witnessed")
+        if self._pages > RESTART_PAGES:
+            checkpoint(self._db)
+
+    def _committed_pages(self, _db: apsw.Connection, _name: str, pages: int) -> int:
+        self._pages = pages
+        if pages > CHECKPOINT_PAGES:
+            self._checkpoints.wanted.set()
+        return apsw.SQLITE_OK
+
+
+class Checkpoints:
+    """Copies the log back into the database beside the writer, on a connection of its own."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self.wanted = Event()
+        self._db = db
+        self._error: apsw.Error | None = None
+        self._stop = False
+        self._thread = Thread(target=self._run, name="store-checkpoints", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raises what a checkpoint failed with: a page whose sync failed is not to be trusted."""
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        while self.wanted.wait() and not self._stop:
+            self.wanted.clear()
+            try:
+                checkpoint(self._db)
+            except apsw.Error as error:
+                self._error = error
+                return
+
+    def stop(self) -> None:
+        self._stop = True
+        self.wanted.set()
+        self._thread.join()
+        self._db.close()
+
+
+def checkpoint(db: apsw.Connection) -> None:
+    """Copy what can be copied without stopping anybody; somebody else may be at it already."""
+    try:
+        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    except apsw.BusyError:
+        return
+
+
+def _after(seen: Sighting, batch: Sequence[Entry]) -> Sighting:
+    records = [entry.record for entry in batch if entry.record is not None]
+    return Sighting(
+        batch=seen.batch + 1,
+        seq=records[-1].seq if records else seen.seq,
+        digest=records[-1].digest if records else seen.digest,
+        serial=Serial(max(seen.serial, *(entry.serial for entry in batch))),
+        latest=Instant(max(seen.latest, *(entry.latest for entry in batch))),
+    )
