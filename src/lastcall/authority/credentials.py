@@ -124,8 +124,6 @@ def _nobody(tenant: TenantId, origin: Origin) -> Caller:
 
 def _why(subject: Subject | None, *, good: bool) -> str:
     """For the audit record alone."""
-    if subject is None:
-        return "no such name"
-    if not subject.enabled:
-        return "disabled"
+    if subject is None or not subject.enabled:
+        return "disabled" if subject else "no such name"
     return "this wire cannot carry the second factor" if good else "wrong password"
