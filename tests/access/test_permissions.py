@@ -1,6 +1,7 @@
 """Which role holds which permission, and what it takes: the table in permissions.txt."""
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def test_the_table_is_as_agreed() -> None:
 
 def test_a_higher_role_holds_all_a_lower_one_does() -> None:
     by_rank = sorted(ROLES.values(), key=lambda role: role.rank)
-    for lower, higher in zip(by_rank, by_rank[1:], strict=False):
+    for lower, higher in pairwise(by_rank):
         assert lower.rank < higher.rank
         assert lower.permissions <= higher.permissions
 
