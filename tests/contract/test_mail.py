@@ -66,6 +66,7 @@ def test_what_the_mail_says() -> None:
     assert "123" not in headers.replace(str(message["Message-ID"]), "")
     assert message["Auto-Submitted"] == "auto-generated"
     assert message.get_content_type() == "text/plain"
+    assert b"=\r\n" not in message.as_bytes()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_a_name_cannot_add_lines_or_headers(name: str) -> None:
     raw = code_mail(SENDER, TO, name, "123456", AT).as_bytes()
     again = email.message_from_bytes(raw, policy=policy.default)
     assert again["Bcc"] is None
-    assert len(again.get_content().splitlines()) == 6
+    assert len(again.get_content().splitlines()) == 7
     assert b"\x1b" not in raw
 
 

@@ -5,7 +5,7 @@ from base64 import b32encode
 import pyotp
 import pytest
 
-from lastcall.authenticators.totp import STEP, AuthenticatorApp, usable
+from lastcall.authenticators.totp import STEP, AuthenticatorApp
 from lastcall.domain.types import Instant
 from tests.contract.authenticator import AT, SECRET, TotpContract
 
@@ -39,7 +39,6 @@ def test_rfc_6238_appendix_b(second: int, code: str) -> None:
     "secret", ["", "A", "JBSWY3DPEHPK3PXP", "1" * 32, "ü" * 32, "\udcff" * 32, "A" * 32 + "!"]
 )
 def test_a_secret_that_cannot_be_used_matches_nothing(secret: str) -> None:
-    assert not usable(secret)
     assert AuthenticatorApp().step(secret, "123456", AT) is None
 
 
@@ -47,7 +46,6 @@ def test_a_secret_that_cannot_be_used_matches_nothing(secret: str) -> None:
     "spelt", [SECRET.lower(), f" {SECRET[:4]} {SECRET[4:]}", SECRET + "======"]
 )
 def test_secrets_as_people_type_them(spelt: str) -> None:
-    assert usable(spelt)
     code = pyotp.TOTP(SECRET).generate_otp(AT // STEP)
     assert AuthenticatorApp().step(spelt, code, AT) == AT // STEP
 

@@ -117,7 +117,8 @@ def code_mail(sender: str, to: str, username: str, code: str, expires: Instant) 
         f"Somebody, probably you, asked for a code as {name}.\n\n"
         f"The code is {code[:3]}-{code[3:]}\n\n"
         f"It can be used once, until {end:%Y-%m-%d %H:%M} UTC. Give it to nobody.\n"
-        "If it was not you who asked, do nothing; if it happens again, change your password.\n"
+        "If it was not you who asked, do nothing.\n"
+        "If it happens again, change your password.\n"
     )
     return message
 

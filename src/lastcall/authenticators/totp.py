@@ -28,12 +28,8 @@ class AuthenticatorApp:
         return matched
 
 
-def usable(secret: str) -> bool:
-    """Whether a secret is base32 of at least 112 bits, the least NIST SP 800-63B-4 allows."""
-    return _otp(secret) is not None
-
-
 def _otp(secret: str) -> pyotp.TOTP | None:
+    """None for what is not base32 of at least 112 bits, the least NIST SP 800-63B-4 allows."""
     try:
         return pyotp.TOTP("".join(secret.split()).rstrip("="), digits=DIGITS)
     except ValueError:
