@@ -28,7 +28,7 @@ async def _problem_type(call: Call[Settings]) -> Reply:
 
 async def _unknown(call: Call[Settings]) -> Reply:
     if call.allow:
-        raise MethodNotAllowed(call.method)
+        raise MethodNotAllowed(call.allow)
     raise NotFound("no such path")
 
 

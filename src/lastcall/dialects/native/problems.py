@@ -40,6 +40,10 @@ class MethodNotAllowed(AuthorityError):
 
     code = "method-not-allowed"
 
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__()
+        self.allowed = allowed
+
 
 class BadService(AuthorityError):
     """Whoever introspects is not one of the services."""
@@ -137,7 +141,7 @@ def refuse(call: Call[Settings], error: AuthorityError) -> Reply:
     body |= _members(error)
     headers: list[tuple[str, str]] = []
     if isinstance(error, MethodNotAllowed):
-        headers.append(("Allow", ", ".join(call.allow)))
+        headers.append(("Allow", ", ".join(error.allowed)))
     if call.path == "/v1/introspect" and code in OAUTH_ERRORS:
         body["error"] = OAUTH_ERRORS[code]
     if "retry_after" in body:

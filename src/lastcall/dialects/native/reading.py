@@ -14,6 +14,12 @@ T = TypeVar("T")
 
 PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
 NAMED = re.compile(r"(?:missing required field|contains unknown field) `([^`]*)`")
+JSON_WORDS = {
+    "str": "a string",
+    "int": "an integer",
+    "bool": "true or false",
+    "object": "an object",
+}
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]]{0,63}")
 
 
@@ -74,4 +80,6 @@ def _field(inside: str, name: str, whole: str) -> str:
 
 
 def _expectation(text: str) -> str:
-    return "must be " + text.removeprefix("Expected ").split(", got ")[0].replace("`", "")
+    """msgspec's expectation in the words of JSON."""
+    wanted = text.removeprefix("Expected ").split(", got ")[0]
+    return "must be " + re.sub(r"`(\w+)`", lambda found: JSON_WORDS.get(found[1], found[1]), wanted)

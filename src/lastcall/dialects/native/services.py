@@ -11,7 +11,7 @@ from lastcall.dialects.native.reading import form_fields
 from lastcall.dialects.native.settings import Service, Settings
 from lastcall.dialects.native.shapes import Introspection
 from lastcall.dialects.native.views import amr_of
-from lastcall.domain.errors import Invalid, LockedOut
+from lastcall.domain.errors import Invalid, LockedOut, NotAuthenticated
 from lastcall.domain.token import same
 from lastcall.domain.types import Duration, TenantId
 from lastcall.wire import Call, Reply, bearer, json_reply
@@ -27,8 +27,12 @@ async def check(call: Call[Settings]) -> Reply:
     """204 and who it is, or 401; for nginx `auth_request` and Traefik's ForwardAuth.
 
     Tokens of every dialect count here. Header values are percent-encoded where they must be.
+    What cannot be read is a 401 too: to those proxies any other status is a broken server.
     """
-    known_by = await known(call, any_dialect=True)
+    try:
+        known_by = await known(call, any_dialect=True)
+    except Invalid as error:
+        raise NotAuthenticated(str(error)) from error
     caller, session = known_by.caller, known_by.session
     shown = {
         "Subject": caller.subject,
