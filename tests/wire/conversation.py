@@ -22,6 +22,7 @@ line end before the separator; `\\r` stands for a carriage return in request bod
 
 import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from typing import Any
 import msgspec
 
 from lastcall.domain.types import TenantId
-from lastcall.wire import Dialect, Reply
+from lastcall.wire import Call, Dialect, Reply
 from tests.world import ACCOUNTS, World
 
 SOURCES = ("seed", "vendor", "ours")
@@ -106,9 +107,15 @@ def filled(text: str, world: World) -> str:
 
 async def replay(story: Story, dialect: Dialect[Any], world: World) -> list[str]:
     """What the dialect really answers, exchange by exchange."""
+    return [shown(reply) async for _, _, reply in played(story, dialect, world)]
+
+
+async def played(
+    story: Story, dialect: Dialect[Any], world: World
+) -> AsyncIterator[tuple[Exchange, Call[Any], Reply]]:
+    """Each exchange with the call it became and the reply to it."""
     settings = msgspec.convert(story.settings, dialect.settings)
     place: dict[str, Any] = {}
-    answers = []
     for exchange in story.exchanges:
         for knob in exchange.knobs:
             name, _, value = knob[1:].partition(" ")
@@ -116,20 +123,20 @@ async def replay(story: Story, dialect: Dialect[Any], world: World) -> list[str]
                 world.clock.advance(int(value))
             else:
                 place[name] = {"port": int, "tenant": TenantId}.get(name, str)(value)
-        head, _, body = filled(exchange.request, world).partition("\n\n")
-        first, *header_lines = head.split("\n")
-        method, _, target = first.partition(" ")
-        headers: dict[str, tuple[str, ...]] = {}
-        for line in header_lines:
-            name, _, value = line.partition(":")
-            headers[name.lower()] = (*headers.get(name.lower(), ()), value.strip())
-        call = world.call(
-            dialect,
-            method,
-            target,
-            body=body.replace("\\r", "\r").encode("utf-8", "surrogateescape"),
-            settings=settings,
-            **place,
-        )
-        answers.append(shown(await dialect.answer(call.with_(headers=headers))))
-    return answers
+        call = call_of(filled(exchange.request, world), dialect, world, settings, place)
+        yield exchange, call, await dialect.answer(call)
+
+
+def call_of(
+    request: str, dialect: Dialect[Any], world: World, settings: Any, place: dict[str, Any]
+) -> Call[Any]:
+    head, _, body = request.partition("\n\n")
+    first, *header_lines = head.split("\n")
+    method, _, target = first.partition(" ")
+    headers: dict[str, tuple[str, ...]] = {}
+    for line in header_lines:
+        name, _, value = line.partition(":")
+        headers[name.lower()] = (*headers.get(name.lower(), ()), value.strip())
+    sent = body.replace("\\r", "\r").encode("utf-8", "surrogateescape")
+    call = world.call(dialect, method, target, body=sent, settings=settings, **place)
+    return call.with_(headers=headers)
