@@ -27,15 +27,14 @@ from lastcall.control.operations import run
 from lastcall.control.records import Result
 from lastcall.dialects import DIALECTS
 from lastcall.domain.errors import AuthorityError, StoreUnavailable
-from lastcall.domain.types import Instant, TenantId
+from lastcall.domain.types import TenantId
 from lastcall.http import Asgi, Mount, Readiness, ServerFacts, build, uvicorn_options
-from lastcall.index import IndexStore
 from lastcall.limiter import MemoryLimiter
 from lastcall.machine import SystemClock, SystemEntropy
 from lastcall.metrics import Metrics
 from lastcall.ports import Env
 from lastcall.settings import LastcallSettings, read_file
-from lastcall.stores.memory import MemoryStore
+from lastcall.stores.sqlite import RolledBack, SqliteStore
 
 log = structlog.stdlib.get_logger("main")
 
@@ -47,6 +46,10 @@ BACKLOG = 2_048
 
 class CannotStart(Exception):
     """Something outside this program is in the way; the text says what."""
+
+
+class StoreRestored(CannotStart):
+    """The database is older than its witness: an operator has to decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +72,9 @@ class Configured:
         return self.path(named) if named else self.store.with_name(self.store.name + ".key")
 
     @property
-    def witness(self) -> Path:
+    def witness(self) -> Path | None:
         named = self.settings.store.witness
-        return self.path(named) if named else self.store.with_name(self.store.name + ".head")
+        return self.path(named) if named else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,7 @@ class Backends:
     """What is open, so that it can be closed."""
 
     env: Env
-    store: IndexStore
+    store: SqliteStore
     passwords: Argon2Passwords
     mailer: QueuedMailer
 
@@ -96,12 +99,18 @@ def configured(path: Path, environ: Mapping[str, str] = os.environ) -> Configure
 
 
 @asynccontextmanager
-async def opened(configured: Configured) -> AsyncIterator[Backends]:
+async def opened(
+    configured: Configured, *, accept_rollback: bool = False
+) -> AsyncIterator[Backends]:
     """Everything the verbs need, for as long as the block lasts. Raises `CannotStart`."""
     settings = configured.settings
     try:
         vault = open_vault(configured.key_file)
-        store = await _open_store(configured)
+        store = await SqliteStore.open(
+            configured.store, witness=configured.witness, accept_rollback=accept_rollback
+        )
+    except RolledBack as error:
+        raise StoreRestored(str(error)) from error
     except (KeyFileError, StoreUnavailable) as error:
         raise CannotStart(str(error)) from error
     costs = settings.passwords
@@ -115,7 +124,7 @@ async def opened(configured: Configured) -> AsyncIterator[Backends]:
     mailer = _mailer(configured)
     env = Env(
         store=store,
-        clock=SystemClock(_latest(store)),
+        clock=SystemClock(store.floor),
         entropy=SystemEntropy(),
         passwords=passwords,
         totp=AuthenticatorApp(),
@@ -130,14 +139,6 @@ async def opened(configured: Configured) -> AsyncIterator[Backends]:
         await mailer.close()
         passwords.close()
         await store.close()
-
-
-async def _open_store(configured: Configured) -> IndexStore:
-    return MemoryStore()
-
-
-def _latest(store: IndexStore) -> Instant:
-    return Instant(0)
 
 
 def _mailer(configured: Configured) -> QueuedMailer:
@@ -162,6 +163,16 @@ async def offline(configured: Configured, operation: str, parameters: Mapping[st
         return await run(backends.env, operation, parameters)
 
 
+async def accept_restored(configured: Configured) -> bool:
+    """Open a store its witness objects to, and end every session in it; False without cause."""
+    try:
+        async with opened(configured):
+            return False
+    except StoreRestored:
+        async with opened(configured, accept_rollback=True):
+            return True
+
+
 async def serve(configured: Configured, ready: Ready | None = None) -> int:
     """Serve until a signal asks to stop (0) or the store can no longer be trusted (1)."""
     settings = configured.settings.server
@@ -172,7 +183,7 @@ async def serve(configured: Configured, ready: Ready | None = None) -> int:
             url = settings.public_url or _url(settings.host, sock.getsockname()[1])
             shown = await ready(backends.env, url) if ready else None
             code = await _serve(configured, backends, sock, url, shown)
-    log.info("stopped", code=code)
+    log.info("stopped", status=code)
     return code
 
 
@@ -180,10 +191,11 @@ async def _serve(
     configured: Configured, backends: Backends, sock: socket.socket, url: str, shown: Any
 ) -> int:
     env, metrics, state = backends.env, Metrics(), Readiness()
+    sections = configured.settings.dialects
     backends.store.on_record = lambda record: metrics.record(record.event)
     app = build(
         env,
-        mounts=[Mount(dialect=one, settings=_section(configured, one.name)) for one in DIALECTS],
+        mounts=[Mount(dialect=one, settings=sections[one.name]) for one in DIALECTS],
         server=_facts(configured.settings, url),
         state=state,
         limiter=MemoryLimiter(env.clock),
@@ -267,10 +279,6 @@ def _answerer(env: Env) -> Callable[[str, Mapping[str, Any]], Awaitable[Result]]
         return result
 
     return answer
-
-
-def _section(configured: Configured, dialect: str) -> Any:
-    return configured.settings.dialects[dialect]
 
 
 def _facts(settings: LastcallSettings, url: str) -> ServerFacts:
