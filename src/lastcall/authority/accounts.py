@@ -37,8 +37,8 @@ async def accounts_like(env: Env, caller: Caller, text: str, limit: int) -> Sequ
     """Up to `limit` enabled accounts whose username or name holds the text, whatever its case."""
     wanted = text.casefold()
     matches: list[Subject] = []
-    after = ""
-    for _ in range(SCANNED // SLICE):
+    scanned, after = 0, ""
+    while True:
         async with env.store.transaction(caller.tenant) as tx:
             require(await standing(tx, caller, env.clock.now()), Permission.SESSION_LIST_OTHERS)
             rows = await tx.subjects(after, SLICE)
@@ -47,7 +47,7 @@ async def accounts_like(env: Env, caller: Caller, text: str, limit: int) -> Sequ
             for row in rows
             if row.enabled and wanted in f"{row.username}\n{row.display_name}".casefold()
         ]
-        if len(matches) >= limit or len(rows) < SLICE:
-            break
+        scanned += len(rows)
+        if len(matches) >= limit or len(rows) < SLICE or scanned >= SCANNED:
+            return matches[:limit]
         after = rows[-1].username
-    return matches[:limit]

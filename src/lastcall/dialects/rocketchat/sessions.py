@@ -88,7 +88,8 @@ async def info(call: Call[Settings], caller: Caller, id: SessionId) -> Reply:
 async def log_out_own(call: Call[Settings], caller: Caller, id: SessionId) -> Reply:
     """One that has ended already is a success again."""
     session = await session_by_id(call.env, caller, id)
-    await logout(call.env, caller, OneSession(session=session.id))
+    if session.ended is None:
+        await logout(call.env, caller, OneSession(session=session.id))
     return success(sessionId=id)
 
 
