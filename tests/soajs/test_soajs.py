@@ -27,11 +27,21 @@ from lastcall.domain.errors import (
     Superseded,
 )
 from lastcall.domain.policy import Policy, WhenFull
+from lastcall.domain.session import End
 from lastcall.domain.token import hash_token
-from lastcall.domain.types import MINUTE, DialectName, Instant, Serial, SessionId, TenantId
+from lastcall.domain.types import (
+    MINUTE,
+    DialectName,
+    EndReason,
+    Instant,
+    Serial,
+    SessionId,
+    TenantId,
+)
 from lastcall.ports import Found, Store, Transaction
 from lastcall.stores.memory import MemoryStore
 from lastcall.wire import Reply, Trail
+from tests.fakes import EPOCH
 from tests.soajs.settings import KEY, SETTINGS, settings
 from tests.world import OTHER, TENANT, World, make_world
 
@@ -46,6 +56,7 @@ class WatchedStore:
         self.transactions = 0
         self.touches = 0
         self.down = False
+        self.after_find: Callable[[Found], Awaitable[None]] | None = None
 
     def transaction(self, tenant: TenantId) -> AbstractAsyncContextManager[Transaction]:
         self.transactions += 1
@@ -54,7 +65,10 @@ class WatchedStore:
         return self.inner.transaction(tenant)
 
     async def find(self, token: Any) -> Found | None:
-        return await self.inner.find(token)
+        found = await self.inner.find(token)
+        if found is not None and self.after_find is not None:
+            await self.after_find(found)
+        return found
 
     def touch(self, found: Found, at: Instant) -> None:
         self.touches += 1
@@ -187,6 +201,26 @@ async def test_only_what_a_failed_store_kept_is_claimed() -> None:
     store.down = False
     reply = await ask(world, "GET", "/urac/logout", headers={"key": KEY, "soajsauth": handle})
     assert said(reply)["data"]["username"] == "john"
+
+
+async def test_a_logout_that_another_one_overtook_is_nobodys() -> None:
+    """The session ends between the check of its token and the call's own commit."""
+    store = WatchedStore(MemoryStore())
+    world = await make_world(store)
+    handle = await log_in(world)
+    granted = await tokens(world, "john", "johnpassword")
+
+    async def overtake(found: Found) -> None:
+        async with store.inner.transaction(TENANT) as tx:
+            await tx.end_session(found.session.id, End(at=EPOCH, why=EndReason.LOGOUT))
+
+    store.after_find = overtake
+    reply = await ask(world, "GET", "/urac/logout", headers={"key": KEY, "soajsauth": handle})
+    assert said(reply)["data"] is True
+    target = f"/oauth/accessToken/{granted['access_token']}"
+    bearer = {"key": KEY, "authorization": f"Bearer {granted['access_token']}"}
+    reply = await ask(world, "DELETE", target, headers=bearer)
+    assert said(reply)["errors"]["codes"] == [401]
 
 
 async def test_one_audit_record_for_a_logout_and_none_with_a_handle_in_it() -> None:

@@ -80,17 +80,13 @@ def said(code: int, *, status: int = 0) -> Said:
 
 
 def success(data: object, handle: str = "") -> Reply:
-    """`data` None is left out, as JSON leaves out what is undefined."""
-    body: dict[str, object] = {"result": True}
-    if data is not None:
-        body["data"] = data
-    return _with_handle(body, 200, SERVICE, handle)
+    return _with_handle({"result": True, "data": data}, 200, SERVICE, handle)
 
 
 def failure(faults: tuple[Fault, ...], status: int, content_type: str, handle: str = "") -> Reply:
     details = [{"code": fault.code, "message": fault.message} for fault in faults]
     codes = sorted({fault.code for fault in faults}, key=str)
-    body = {"result": False, "errors": {"codes": codes, "details": details}}
+    body: dict[str, object] = {"result": False, "errors": {"codes": codes, "details": details}}
     return _with_handle(body, status, content_type, handle)
 
 

@@ -1,6 +1,5 @@
 """Session handles: `soajsauth`, which looks different on every reply, and the signed cookie."""
 
-import binascii
 import hmac
 import re
 from base64 import b64decode, b64encode, urlsafe_b64encode
@@ -64,10 +63,7 @@ def _lenient_base64(text: str) -> str:
     plain = text.partition("=")[0].replace("-", "+").replace("_", "/")
     letters = re.sub(r"[^A-Za-z0-9+/]", "", plain)
     letters = letters[:-1] if len(letters) % 4 == 1 else letters
-    try:
-        return b64decode(letters + "=" * (-len(letters) % 4)).decode("latin-1")
-    except binascii.Error:
-        return ""
+    return b64decode(letters + "=" * (-len(letters) % 4)).decode("latin-1")
 
 
 def cookie_value(sid: str, secret: str) -> str:
