@@ -426,7 +426,7 @@ async def test_the_trail_tells_the_route_and_the_refusal() -> None:
     ).with_(trail=Trail())
     await SOAJS.answer(call)
     assert call.trail.route == "/oauth/accessToken/{token}"
-    assert call.trail.refused is not None
+    assert isinstance(call.trail.refused, NotAuthenticated)
     assert secret not in repr(call.trail)
     body = b"username=john&password=wrong"
     call = world.call(SOAJS, "POST", "/urac/login", headers=FORM, body=body, settings=SETTINGS)

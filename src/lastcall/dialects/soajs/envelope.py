@@ -99,6 +99,8 @@ def _with_handle(body: dict[str, object], status: int, content_type: str, handle
 
 def refuse(call: Call[Settings], error: AuthorityError, handle: str = "") -> Reply:
     """The gateway's and the service core's refusals carry no handle, whoever asks."""
+    if isinstance(error.__cause__, AuthorityError):
+        call.trail.refused = error.__cause__
     refusal = error if isinstance(error, Said) else Said(fault_of(call, error))
     codes = {fault.code for fault in refusal.faults}
     gateway = all(code < 140 for code in codes)

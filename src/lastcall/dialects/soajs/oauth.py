@@ -140,13 +140,13 @@ async def by_refresh_token(call: Call[Settings], old: str) -> LoggedIn:
 
 
 def granted(call: Call[Settings], begun: LoggedIn) -> Reply:
-    """The one success without an envelope (RFC 6749 5.1); `expires_in` in seconds."""
+    """The one success without an envelope (RFC 6749 5.1); `expires_in` in seconds, rounded up."""
     session, now = begun.session, call.env.clock.now()
     until = min(session.token_expires or session.expires, session.expires)
     body = {
         "token_type": "bearer",
         "access_token": begun.token,
-        "expires_in": (until - now) // 1_000,
+        "expires_in": -((now - until) // 1_000),
         "refresh_token": begun.refresh,
     }
     return json_reply(body).plus(("Cache-Control", "no-store"), ("Pragma", "no-cache"))
