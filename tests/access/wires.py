@@ -286,7 +286,7 @@ OAUTH = Wire(
     ),
     check=lambda shown, who: Ask(
         "GET",
-        f"/urac:1/account/getUser?username={who.username}",
+        f"/urac:2/account/getUser?username={who.username}",
         _soajs(who, Authorization=f"Bearer {shown['token']}"),
     ),
     logout=lambda shown, who: Ask(
