@@ -10,6 +10,7 @@ from lastcall.authority.logout import logout
 from lastcall.authority.step_up import step_up
 from lastcall.domain.access import operator
 from lastcall.domain.errors import (
+    Busy,
     NotAuthenticated,
     SecondFactorExhausted,
     SecondFactorInvalid,
@@ -22,6 +23,7 @@ from lastcall.domain.token import digest_password
 from lastcall.domain.types import Serial
 from lastcall.ports import Entropy
 from tests.authority.acts import PASSWORDS, alive, audit, begin, caller_with, last_event, origin
+from tests.fakes import FakePasswords
 from tests.world import TENANT, World, make_world
 
 DIGEST = digest_password(PASSWORDS["admin"])
@@ -169,3 +171,18 @@ async def test_an_account_that_changes_or_vanishes_meanwhile_proves_nothing() ->
         await tx.remove_subject(begun.subject.id)
     with pytest.raises(NotAuthenticated):
         await step_up(world.env, begun.caller, DIGEST)
+
+
+class FullPasswords(FakePasswords):
+    async def verify(self, encoded: str, digest: str) -> bool:
+        raise Busy("full")
+
+
+async def test_a_step_up_shed_under_load_is_no_guess() -> None:
+    world = await make_world()
+    begun = await begin(world, "admin")
+    full = replace(world.env, passwords=FullPasswords())
+    for _ in range(6):
+        with pytest.raises(Busy):
+            await step_up(full, begun.caller, DIGEST)
+    await step_up(world.env, begun.caller, DIGEST)

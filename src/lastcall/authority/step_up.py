@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 from lastcall.authority.codes import step_up_purpose
 from lastcall.authority.factors import challenge, chosen, prove_second
-from lastcall.authority.guesses import key_of, take
+from lastcall.authority.guesses import give_back, key_of, take
 from lastcall.authority.refusals import refusals
 from lastcall.authority.standing import account_of, standing_session
 from lastcall.domain.access import Caller
 from lastcall.domain.audit import Action, event_by
 from lastcall.domain.errors import (
+    Busy,
     LockedOut,
     SecondFactorExhausted,
     SecondFactorInvalid,
@@ -76,7 +77,13 @@ async def _prove_password(
         taken = await take(tx, key, at, env.policy(subject.tenant).factor_lockout)
     if isinstance(taken, LockedOut):
         raise SecondFactorExhausted(Method.PASSWORD, due.available)
-    if not await env.passwords.verify(subject.password_hash, digest.lower()):
+    try:
+        good = await env.passwords.verify(subject.password_hash, digest.lower())
+    except Busy:
+        async with env.store.transaction(subject.tenant) as tx:
+            await give_back(tx, key)
+        raise
+    if not good:
         raise SecondFactorInvalid(Method.PASSWORD, due.available)
     async with env.store.transaction(subject.tenant) as tx:
         await tx.clear_strikes(key)
