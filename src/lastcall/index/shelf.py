@@ -122,7 +122,7 @@ class Shelf:
 
     def _link(self, held: Held, session: Session) -> None:
         self._tokens[session.token_hash] = held
-        for refresh in _refresh_tokens(session):
+        for refresh in refresh_tokens(session):
             self.refresh[refresh] = held
         if session.ended is None:
             rows = (*self.unended.get(session.subject, ()), held)
@@ -133,7 +133,7 @@ class Shelf:
 
     def _unlink(self, held: Held, session: Session) -> None:
         del self._tokens[session.token_hash]
-        for refresh in _refresh_tokens(session):
+        for refresh in refresh_tokens(session):
             del self.refresh[refresh]
         if session.ended is None:
             left = tuple(other for other in self.unended[session.subject] if other is not held)
@@ -260,7 +260,7 @@ def _number(mark: Mark) -> Serial:
     return mark[0]
 
 
-def _refresh_tokens(session: Session) -> tuple[TokenHash, ...]:
+def refresh_tokens(session: Session) -> tuple[TokenHash, ...]:
     current = () if session.refresh_hash is None else (session.refresh_hash,)
     return (*current, *session.spent)
 

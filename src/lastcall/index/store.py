@@ -76,9 +76,11 @@ class IndexStore:
         self.on_failure: Callable[[StoreUnavailable], None] | None = None
         self.on_record: Callable[[Record], None] | None = None
         self.index = index
+        self._refusal: StoreUnavailable | None = None
         self._log = log
         self._turn = asyncio.Lock()
         self._in_body = False
+        self._closed = False
         self._submitted = 0
         self._durable = 0
         self._undurable: dict[Mark, int] = {}
@@ -90,8 +92,8 @@ class IndexStore:
 
     def peek(self, token: TokenHash) -> Found | MustWait | None:
         """`find` without waiting."""
-        if self.failed is not None:
-            raise _again(self.failed)
+        if self._refusal is not None:
+            raise _again(self._refusal)
         held = self.index.tokens.get(token)
         if self._in_body or (self._undurable and self._newest(token, held) > self._durable):
             return MUST_WAIT
@@ -139,9 +141,9 @@ class IndexStore:
 
     async def begin(self, tenant: TenantId) -> IndexTransaction:
         await self._turn.acquire()
-        if self.failed is not None:
+        if self._refusal is not None:
             self._turn.release()
-            raise _again(self.failed)
+            raise _again(self._refusal)
         self._in_body = True
         return IndexTransaction(self.index, tenant, self._history)
 
@@ -226,6 +228,7 @@ class IndexStore:
             return
         self.failed = StoreUnavailable("a write failed: the store has stopped")
         self.failed.__cause__ = error
+        self._refusal = self.failed
         for pending in self._pending.values():
             for waiter in pending.waiters:
                 if not waiter.done():
@@ -246,7 +249,12 @@ class IndexStore:
         return self.index.live_sessions()
 
     async def close(self) -> None:
-        """Write the last uses, and return once everything is durable."""
+        """Refuse what comes, write the last uses, and return once everything is durable."""
+        async with self._turn:
+            if self._closed:
+                return
+            self._closed = True
+            self._refusal = self.failed or StoreUnavailable("the store is closed")
         if self._flush is not None:
             self._flush.cancel()
             self._write_uses()

@@ -22,6 +22,7 @@ from lastcall.domain.types import (
     TokenHash,
 )
 from lastcall.index.pruning import prunable
+from lastcall.index.shelf import refresh_tokens
 from lastcall.index.tables import Changed, Fact, Index
 from lastcall.ports import Page, SessionQuery, searchable
 
@@ -110,9 +111,16 @@ class IndexTransaction:
 
     async def add_session(self, session: Session) -> None:
         self._own(session.tenant)
-        if session.id in self._shelf.sessions or session.token_hash in self._index.tokens:
-            raise Conflict("the session id or token is taken")
+        if session.id in self._shelf.sessions:
+            raise Conflict("the session id is taken")
+        self._secrets_are_free(session)
         self._change(None, _compact(session))
+
+    def _secrets_are_free(self, session: Session) -> None:
+        holders = [self._index.tokens.get(session.token_hash)]
+        holders += [self._shelf.refresh.get(token) for token in refresh_tokens(session)]
+        if any(held is not None and held.session.id != session.id for held in holders):
+            raise Conflict("the token is taken")
 
     async def session(self, id: SessionId) -> Session | None:
         held = self._shelf.sessions.get(id)
@@ -171,9 +179,7 @@ class IndexTransaction:
             spent=session.spent,
             factors=session.factors,
         )
-        other = self._index.tokens.get(after.token_hash)
-        if other is not None and other.session is not before:
-            raise Conflict("the token is taken")
+        self._secrets_are_free(after)
         self._change(before, after)
         return after
 

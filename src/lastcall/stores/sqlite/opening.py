@@ -69,8 +69,11 @@ def connector(path: Path, vfs: str | None) -> Callable[[], apsw.Connection]:
 
 
 def _recognise(db: apsw.Connection, path: Path) -> None:
-    application = db.pragma("application_id")
-    used = application or db.execute("SELECT count(*) FROM sqlite_schema").get
+    try:
+        application = db.pragma("application_id")
+        used = application or db.execute("SELECT count(*) FROM sqlite_schema").get
+    except apsw.NotADBError as error:
+        raise NotOurs(f"{path} is not a database") from error
     if used and application != APPLICATION_ID:
         raise NotOurs(f"{path} is a database of some other program")
 

@@ -1,0 +1,92 @@
+"""Gates before the disk: they hold commits back, let them through, or fail them."""
+
+import asyncio
+from collections.abc import Sequence
+from threading import Event
+from typing import Protocol
+
+from lastcall.domain.audit import Record
+from lastcall.domain.types import TenantId
+from lastcall.index import Changed, Log, Report, Touched
+
+
+class Gate(Protocol):
+    def shut(self) -> None: ...
+
+    def open(self) -> None: ...
+
+    def fail(self) -> None:
+        """Fail what is held back and what comes."""
+        ...
+
+
+class GatedLog:
+    """A gate in front of another log, for stores that have no disk."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._held: list[tuple[int, Sequence[Changed | Touched], Report]] | None = None
+        self._error: OSError | None = None
+
+    def append(self, ticket: int, changes: Sequence[Changed | Touched], report: Report) -> bool:
+        if self._error is not None:
+            asyncio.get_running_loop().call_soon(report, ticket, self._error)
+            return False
+        if self._held is None:
+            return self._log.append(ticket, changes, report)
+        self._held.append((ticket, changes, report))
+        return False
+
+    def records(self, tenant: TenantId, after: int, limit: int) -> Sequence[Record]:
+        return self._log.records(tenant, after, limit)
+
+    async def close(self) -> None:
+        await self._log.close()
+
+    def shut(self) -> None:
+        self._held = []
+
+    def open(self) -> None:
+        held, self._held = self._held or [], None
+        for ticket, changes, report in held:
+            if self._log.append(ticket, changes, report):
+                report(ticket, None)
+
+    def fail(self) -> None:
+        self._error = OSError("planted")
+        held, self._held = self._held or [], None
+        for ticket, _, report in held:
+            report(ticket, self._error)
+
+
+class StepGate:
+    """The same for a store with a writer thread: it is told every step of a commit."""
+
+    def __init__(self) -> None:
+        self._way = Event()
+        self._way.set()
+        self._failing = False
+        self.steps: list[str] = []
+
+    def __call__(self, step: str) -> None:
+        self.steps.append(step)
+        if step == "written":
+            self._way.wait()
+            if self._failing:
+                raise OSError("planted")
+
+    def shut(self) -> None:
+        self._way.clear()
+
+    def open(self) -> None:
+        self._way.set()
+
+    def fail(self) -> None:
+        self._failing = True
+        self._way.set()
+
+
+async def turns(count: int = 20) -> None:
+    """Let everything that can go on go on."""
+    for _ in range(count):
+        await asyncio.sleep(0)

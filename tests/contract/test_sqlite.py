@@ -1,0 +1,242 @@
+"""The SQLite store keeps the contract, and keeps everything else over a restart."""
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from lastcall.domain.errors import Invalid, StoreUnavailable
+from lastcall.domain.logout import OfDialect, OfSubject, OneSession
+from lastcall.domain.types import HOUR, Instant, ReceiptId, SessionId
+from lastcall.index import IndexStore
+from lastcall.stores.sqlite import NotOurs, SqliteStore, StoreInUse
+from tests.contract.changes import add, do, fill_with_everything, finds
+from tests.contract.gates import StepGate, turns
+from tests.contract.rows import (
+    APP,
+    BOB,
+    GONE,
+    NOW,
+    ONE,
+    TWO,
+    a_revocation,
+    a_session,
+    a_subject,
+    an_event,
+    fill,
+    hashed,
+    serials_up_to,
+    token_of,
+)
+from tests.contract.snapshot import snapshot
+from tests.contract.store import StoreContract
+
+
+class TestSqliteStore(StoreContract):
+    @pytest.fixture
+    def gate(self) -> StepGate:
+        return StepGate()
+
+    @pytest.fixture
+    async def store(self, gate: StepGate, tmp_path: Path) -> AsyncIterator[IndexStore]:
+        store = await SqliteStore.open(tmp_path / "store.db", step=gate)
+        yield store
+        await store.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+@asynccontextmanager
+async def opened(path: Path, **options: Any) -> AsyncIterator[SqliteStore]:
+    store = await SqliteStore.open(path, **options)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    while not holds():  # noqa: ASYNC110 - the disk tells nobody
+        await asyncio.sleep(0.05)
+
+
+def put(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def contents(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+async def test_a_restart_changes_nothing(path: Path) -> None:
+    async with opened(path) as store:
+        await fill_with_everything(store)
+        await fill(store, tenant=TWO)
+        async with store.transaction(ONE) as tx:
+            await tx.add_session(
+                a_session(10, refresh_hash=hashed("r10"), spent=(hashed("r8"), hashed("r9")))
+            )
+            await tx.end_session(SessionId("s2"), GONE)
+            await serials_up_to(tx, 30)
+            for serial, scope in (
+                (20, OneSession(session=SessionId("s1"))),
+                (21, OfDialect(dialect=APP)),
+                (22, OfSubject(subject=BOB, dialect=APP, keep=SessionId("s9"))),
+            ):
+                await tx.add_revocation(a_revocation(serial, scope))
+            await tx.progress(ReceiptId("r20"), 1, complete=True)
+        async with store.transaction(TWO) as tx:
+            await tx.remove_subject(BOB)
+            await tx.record(an_event("second", TWO))
+        before = snapshot(store.index)
+    async with opened(path) as store:
+        assert snapshot(store.index) == before
+        assert sorted(one for _, one in await store.unswept()) == ["r21", "r22", "r9"]
+        async with store.transaction(ONE) as tx:
+            await tx.record(an_event("third"))
+            rows = await tx.records()
+            assert await tx.next_serial() == 31
+        assert [row.seq for row in rows] == [1, 3]
+        assert rows[1].previous != rows[0].digest
+        assert store.floor == NOW
+
+
+async def test_serials_go_on_though_the_rows_that_had_them_are_gone(path: Path) -> None:
+    async with opened(path) as store, store.transaction(ONE) as tx:
+        await serials_up_to(tx, 7)
+    async with opened(path) as store, store.transaction(ONE) as tx:
+        assert await tx.next_serial() == 8
+
+
+async def test_uses_are_written_late_and_only_to_sessions_that_live(path: Path) -> None:
+    gate = StepGate()
+    async with opened(path, step=gate) as store:
+        await fill(store)
+        commits = gate.steps.count("committed")
+        for number in (1, 2):
+            found = await store.find(token_of(number))
+            assert found is not None
+            store.touch(found, Instant(NOW + HOUR // 4))
+        await turns()
+        assert gate.steps.count("committed") == commits
+        await do(store, lambda tx: tx.end_session(SessionId("s2"), GONE))
+    async with opened(path) as store, store.transaction(ONE) as tx:
+        rows = [await tx.session(SessionId(f"s{number}")) for number in (1, 2, 3)]
+        assert [row and row.last_seen - NOW for row in rows] == [HOUR // 4, HOUR // 4, 0]
+        assert [row is not None and row.ended for row in rows] == [None, GONE, None]
+        assert store.floor == NOW + HOUR // 4
+
+
+async def test_uses_are_written_after_a_moment(path: Path) -> None:
+    async with opened(path) as store:
+        await fill(store, 1)
+        found = await store.find(token_of(1))
+        assert found is not None
+        store.touch(found, Instant(NOW + 9))
+        with closing(apsw.Connection(str(path))) as reader:
+            async with asyncio.timeout(10):
+                await until(lambda: reader.execute("SELECT last_seen FROM sessions").get == NOW + 9)
+
+
+async def test_what_queues_is_committed_together(path: Path) -> None:
+    gate = StepGate()
+    async with opened(path, step=gate) as store:
+        await fill(store, 1)
+        gate.shut()
+        logins = [asyncio.create_task(add(store, a_session(n))) for n in range(2, 102)]
+        await turns(500)
+        before = gate.steps.count("committed")
+        gate.open()
+        await asyncio.gather(*logins)
+        assert gate.steps.count("committed") - before <= 2
+
+
+async def test_text_that_cannot_be_stored_is_refused_and_undone(path: Path) -> None:
+    async with opened(path) as store:
+        await fill(store, 1)
+        before = snapshot(store.index)
+        broken = (
+            a_subject("cat", first_name="\ud800"),
+            a_subject("cat", profile={"\udc00": 1}),
+            a_subject("cat", totp_step=2**63),
+        )
+        for subject in broken:
+            with pytest.raises(Invalid):
+                await do(store, lambda tx, one=subject: tx.add_subject(one))  # type: ignore[misc]
+            assert snapshot(store.index) == before
+        assert store.failed is None
+        odd = a_subject("nul", first_name="a\0b\u2028 \U0001f511")
+        await do(store, lambda tx: tx.add_subject(odd))
+    async with opened(path) as store:
+        assert await do(store, lambda tx: tx.subject_named("nul")) == odd
+
+
+async def test_files_are_for_their_owner_alone(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        async with opened(path) as store:
+            await fill(store)
+            for file in path.parent.iterdir():
+                assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
+    finally:
+        os.umask(before)
+
+
+async def test_a_database_has_one_process(path: Path) -> None:
+    async with opened(path):
+        with pytest.raises(StoreInUse, match=r"in use by another process .*store\.db\.lock"):
+            await SqliteStore.open(path)
+    async with opened(path):
+        pass
+
+
+async def test_tokens_are_on_disk_as_hashes_only(path: Path) -> None:
+    async with opened(path) as store:
+        await fill(store)
+        text = b"".join(contents(file) for file in path.parent.iterdir())
+    assert bytes(token_of(1)) in text
+    assert b"one:1" not in text
+
+
+async def test_a_newer_schema_is_refused(path: Path) -> None:
+    async with opened(path):
+        pass
+    with closing(apsw.Connection(str(path))) as db:
+        db.pragma("user_version", 99)
+    with pytest.raises(NotOurs, match="schema 99 is newer"):
+        await SqliteStore.open(path)
+
+
+async def test_a_database_of_another_program_is_refused_and_left_alone(path: Path) -> None:
+    with closing(apsw.Connection(str(path))) as db:
+        db.execute("CREATE TABLE theirs (x)")
+    before = contents(path)
+    with pytest.raises(NotOurs, match="some other program"):
+        await SqliteStore.open(path)
+    assert contents(path) == before
+
+
+async def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+    put(path, b"a text file\n" * 100)
+    with pytest.raises(NotOurs, match=r"store\.db is not a database"):
+        await SqliteStore.open(path)
+
+
+async def test_closing_twice_is_closing(path: Path) -> None:
+    async with opened(path) as store:
+        await fill(store, 1)
+        assert await finds(store, 1)
+        await store.close()
+        with pytest.raises(StoreUnavailable, match="closed"):
+            await store.find(token_of(1))
+        with pytest.raises(StoreUnavailable, match="closed"):
+            await add(store, a_session(2))
