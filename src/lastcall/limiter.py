@@ -86,8 +86,8 @@ class MemoryLimiter:
     def __init__(
         self, clock: Clock, *, exact_keys: int = EXACT_KEYS, shared_keys: int = SHARED_KEYS
     ) -> None:
-        self._storage = Windows(clock)
-        self._windows = FixedWindowRateLimiter(self._storage)
+        self.storage = Windows(clock)
+        self._windows = FixedWindowRateLimiter(self.storage)
         self._exact_keys = exact_keys
         self._shared_keys = shared_keys
 
@@ -103,9 +103,12 @@ class MemoryLimiter:
             reset=int(stats.reset_time * 1000),
         )
 
+    def counted(self) -> int:
+        return self.storage.size()
+
     def _name(self, key: str, item: RateLimitItemPerSecond) -> str:
         digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
         exact = digest.hex()[:32]
-        if self._storage.holds(item.key_for(exact)) or self._storage.size() < self._exact_keys:
+        if self.storage.holds(item.key_for(exact)) or self.storage.size() < self._exact_keys:
             return exact
         return f"shared-{int.from_bytes(digest[:8]) % self._shared_keys}"

@@ -48,10 +48,10 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
-    for old in [one for one in root.handlers if isinstance(one.formatter, _Lines)]:
+    for old in [one for one in root.handlers if isinstance(one.formatter, Lines)]:
         root.removeHandler(old)
     handler = logging.StreamHandler(out)
-    handler.setFormatter(_Lines())
+    handler.setFormatter(Lines())
     root.addHandler(handler)
     root.setLevel(_number(level))
     for name in SERVER:
@@ -107,7 +107,7 @@ def _safe(value: Any) -> Any:
     return shown(str(value))
 
 
-class _Lines(logging.Formatter):
+class Lines(logging.Formatter):
     """The same line for records of the standard library's loggers."""
 
     def format(self, record: logging.LogRecord) -> str:
