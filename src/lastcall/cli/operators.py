@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from lastcall.cli.asking import Where, confirm, count, new_password, operate, read_text
 from lastcall.cli.output import Exit, Stop, put, put_json, put_table, say
@@ -11,6 +12,8 @@ from lastcall.control.records import Result
 
 PAGE = 500
 Flag = Parameter(negative=())
+Source = Annotated[Path, Parameter(allow_leading_hyphen=True)]
+Limit = Annotated[int, Parameter(validator=Number(gte=0))]
 HERE = Where()
 
 users = App(name="users", help="Accounts: import, list, disable, enable, set passwords.")
@@ -18,7 +21,7 @@ sessions = App(name="sessions", help="Sessions: list them, end them one by one."
 
 
 @users.command(name="import")
-def import_users(file: Path, *, where: Where = HERE) -> Exit:
+def import_users(file: Source, *, where: Where = HERE) -> Exit:
     """Add the accounts of FILE, one JSON object a line; all of them or none.
 
     Parameters
@@ -36,7 +39,7 @@ def import_users(file: Path, *, where: Where = HERE) -> Exit:
 
 
 @users.command(name="list")
-def list_users(*, limit: int = 0, where: Where = HERE) -> Exit:
+def list_users(*, limit: Limit = 0, where: Where = HERE) -> Exit:
     """List the accounts of a tenant by username.
 
     Parameters
@@ -106,7 +109,7 @@ def list_sessions(
     address: str = "",
     search: str = "",
     ended: Annotated[bool, Flag] = False,
-    limit: int = 100,
+    limit: Limit = 100,
     where: Where = HERE,
 ) -> Exit:
     """List sessions, newest first.

@@ -1,0 +1,166 @@
+"""A real server: starting, stopping, starting again, and refusing to start."""
+
+import socket
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.e2e.server import Server, demo, lastcall, served, start
+from tests.e2e.test_cli import MONITOR, lives, log_in
+
+pytestmark = pytest.mark.e2e
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_a_restart_keeps_the_ended_ended_and_the_live_alive(tmp_path: Path) -> None:
+    with demo(tmp_path / "data") as server:
+        ended, live = log_in(server, MONITOR), log_in(server, MONITOR)
+        reply = requests.post(f"{server.url}/v1/logout", json={}, headers=bearer(ended), timeout=5)
+        assert reply.status_code == 200
+        key = server.demo()["soajs_key"]
+        assert server.stop() == 0
+    with demo(tmp_path / "data") as server:
+        assert (lives(server, ended), lives(server, live)) == (False, True)
+        assert server.demo()["soajs_key"] == key
+        server.kill()
+    with demo(tmp_path / "data") as server:
+        assert (lives(server, ended), lives(server, live)) == (False, True)
+
+
+def test_the_demonstration_is_up_in_three_seconds_and_leaves_nothing(tmp_path: Path) -> None:
+    began = time.monotonic()
+    server = start(("demo", "--port", "0"), tmp_path, tmp_path)
+    server.wait()
+    assert time.monotonic() - began < 6  # three on a machine that does nothing else
+    store = Path(str(server.events("listening")[0]["store"]))
+    assert store.exists()
+    assert server.stop() == 0
+    assert not store.parent.exists()
+
+
+def test_only_the_demonstration_has_demo_json(tmp_path: Path, demo_server: Server) -> None:
+    told = demo_server.demo()
+    names = [account["username"] for account in told["accounts"]]
+    assert names == ["admin", "engineer", "monitor", "john", "owner", "totp", "email"]
+    assert len(told["soajs_key"]) == 192
+    with served(tmp_path) as server:
+        reply = requests.get(f"{server.url}/demo.json", timeout=5)
+        assert reply.status_code == 404
+        assert "soajs" not in reply.text
+
+
+def test_the_files_of_a_server_are_its_owners_alone(tmp_path: Path) -> None:
+    with demo(tmp_path / "data") as server:
+        log_in(server, MONITOR)
+        files = {path.name: path.stat().st_mode & 0o077 for path in server.folder.iterdir()}
+        logs = {"server.log", "server.out"}
+        assert {name for name, mode in files.items() if mode} <= logs
+        assert "lastcall.db.sock" in files
+        server.stop()
+        assert not server.folder.joinpath("lastcall.db.sock").exists()
+
+
+def test_no_banner(demo_server: Server) -> None:
+    reply = requests.get(f"{demo_server.url}/livez", timeout=5)
+    assert "server" not in {name.lower() for name in reply.headers}
+
+
+def test_a_signal_lets_what_is_under_way_finish(tmp_path: Path) -> None:
+    with demo(tmp_path / "data") as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        body = b'{"username":"monitor","password":"Monitor_1234"}'
+        head = (
+            f"POST /v1/login HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(head.encode() + body[:10])
+            time.sleep(0.2)
+            threading.Timer(0.4, lambda: connection.sendall(body[10:])).start()
+            assert server.stop() == 0
+            answer = connection.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"connection: close" in answer.lower()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((host, int(port)))
+
+
+class TestRefusingToStart:
+    def test_a_second_server_on_one_store(self, tmp_path: Path) -> None:
+        with demo(tmp_path / "data") as server:
+            environ = {"LASTCALL__SERVER__PORT": "0"}
+            done = lastcall("serve", "--config", str(server.config), environ=environ)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert "in use by another process" in done.stderr
+            log_in(server, MONITOR)
+
+    def test_a_port_that_is_taken(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            done = lastcall("demo", "--port", str(port), "--data", str(tmp_path))
+        assert done.returncode == 1
+        assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in done.stderr
+
+    def test_a_wrong_configuration(self, tmp_path: Path) -> None:
+        file = tmp_path / "lastcall.toml"
+        file.write_text("[server]\nprot = 1\n[store]\nurl = 'mysql:x'\n")
+        done = lastcall("serve", "--config", str(file))
+        assert done.returncode == 1
+        assert "line 2: server.prot" in done.stderr
+        assert "line 4: store.url" in done.stderr
+        assert "the configuration has 2 errors" in done.stderr
+
+    def test_a_file_that_is_no_database_of_ours(self, tmp_path: Path) -> None:
+        with sqlite3.connect(tmp_path / "lastcall.db") as other:
+            other.execute("create table t (x)")
+        other.close()
+        (tmp_path / "lastcall.toml").write_text("")
+        done = lastcall("serve", "--config", str(tmp_path / "lastcall.toml"))
+        assert done.returncode == 1
+        assert "a database of some other program" in done.stderr
+
+    def test_a_key_file_others_can_read(self, tmp_path: Path) -> None:
+        (tmp_path / "lastcall.toml").write_text("")
+        (tmp_path / "lastcall.db.key").write_text("x")
+        (tmp_path / "lastcall.db.key").chmod(0o644)
+        done = lastcall("serve", "--config", str(tmp_path / "lastcall.toml"))
+        assert done.returncode == 1
+        assert "chmod 600" in done.stderr
+
+
+def test_a_restored_backup_waits_for_an_operator(tmp_path: Path) -> None:
+    data, backup = tmp_path / "data", tmp_path / "backup"
+    backup.mkdir()
+    with demo(data) as server:
+        ended = log_in(server, MONITOR)
+    for path in data.glob("lastcall.db*"):
+        if path.is_file() and path.suffix != ".witness":
+            backup.joinpath(path.name).write_bytes(path.read_bytes())
+    with demo(data) as server:
+        reply = requests.post(f"{server.url}/v1/logout", json={}, headers=bearer(ended), timeout=5)
+        assert reply.status_code == 200
+    config = str(server.config)
+    calm = lastcall("accept-restored", "--config", config, "--yes")
+    assert (calm.returncode, "nothing was done" in calm.stderr) == (0, True)
+    for path in backup.iterdir():
+        data.joinpath(path.name).write_bytes(path.read_bytes())
+    for stale in ("lastcall.db-wal", "lastcall.db-shm"):
+        if not backup.joinpath(stale).exists():
+            data.joinpath(stale).unlink(missing_ok=True)
+    environ = {"LASTCALL__SERVER__PORT": "0"}
+    refused = lastcall("serve", "--config", config, environ=environ)
+    assert refused.returncode == 1
+    assert "lastcall accept-restored" in refused.stderr
+    assert lastcall("accept-restored", "--config", config).returncode == 2
+    done = lastcall("accept-restored", "--config", config, "--yes")
+    assert done.returncode == 0, done.stderr
+    with demo(data) as server:
+        assert not lives(server, ended)
+        log_in(server, MONITOR)
