@@ -9,10 +9,12 @@ import pytest
 from lastcall.dialects.elvis import ELVIS
 from lastcall.domain.audit import Action, Outcome
 from lastcall.domain.errors import AuthorityError, StoreUnavailable
-from lastcall.domain.types import TokenHash
+from lastcall.domain.session import End
+from lastcall.domain.types import EndReason, TokenHash
 from lastcall.ports import Found
 from lastcall.stores.memory import MemoryStore
 from lastcall.wire import Reply
+from tests.fakes import EPOCH
 from tests.world import TENANT, World, make_world
 
 JOHN = "username=john&password=johnpassword"
@@ -27,6 +29,19 @@ class BlindStore(MemoryStore):
         if self.blind:
             raise StoreUnavailable("blind")
         return await super().find(token)
+
+
+class OvertakingStore(MemoryStore):
+    """A store where another request ends whatever session was just looked up."""
+
+    overtakes = False
+
+    async def find(self, token: TokenHash) -> Found | None:
+        found = await super().find(token)
+        if found and self.overtakes:
+            async with self.transaction(found.session.tenant) as tx:
+                await tx.end_session(found.session.id, End(at=EPOCH, why=EndReason.LOGOUT))
+        return found
 
 
 def header(reply: Reply, name: str) -> str | None:
@@ -115,6 +130,23 @@ async def test_a_logout_that_cannot_be_recorded_is_not_claimed() -> None:
     assert json.loads(reply.body)["errorcode"] == 503
     store.blind = False
     assert await status(world, headers) == 200
+
+
+async def test_a_logout_that_is_overtaken_by_another_leads_on() -> None:
+    store = OvertakingStore()
+    world = await make_world(store)
+    headers = await logged_in(world)
+    store.overtakes = True
+    reply = await world.ask(ELVIS, "GET", "/logout", headers=headers)
+    assert (reply.status, header(reply, "Location")) == (302, "/app")
+    assert cookie_of(reply) == "authToken="
+
+
+async def test_a_bad_bearer_costs_nobody_a_good_cookie() -> None:
+    world = await make_world()
+    headers = {**await logged_in(world), "Authorization": "Bearer unknown"}
+    reply = await world.ask(ELVIS, "POST", "/services/logout", headers=headers)
+    assert (reply.status, header(reply, "Set-Cookie")) == (401, None)
 
 
 async def test_the_cookie_is_for_tls_alone_where_there_is_tls() -> None:
