@@ -48,7 +48,10 @@ def uvicorn_options() -> dict[str, Any]:
 class LimitedProtocol(HttpToolsProtocol):
     """Closes on heads that are too long or too slow, and does not let trailers pass for headers."""
 
+    head_seconds = HEAD_SECONDS
+
     _in_head = True
+    _begun = False
     _head_bytes = 0
     _rest_bytes = 0
     _body_bytes = 0
@@ -78,6 +81,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._begin()
+        self._begun = True
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -105,7 +109,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = self._rest_bytes = self._body_bytes = 0
         self._cancel()
-        self._timer = self.loop.call_later(HEAD_SECONDS, self._late)
+        self._timer = self.loop.call_later(self.head_seconds, self._late)
 
     def _cancel(self) -> None:
         if self._timer is not None:
@@ -115,7 +119,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _late(self) -> None:
         if self.transport.is_closing() or not self._in_head:
             return
-        if self._head_bytes or self._unfinished() is not None:
+        if self._begun:
             self._refuse(408)
         else:
             self.transport.close()
