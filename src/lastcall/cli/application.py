@@ -66,7 +66,7 @@ def demo(*, host: str | None = None, port: int | None = None, data: Path | None 
 
 
 @app.command(name="check-config")
-def check_config(file: Path, *, json: Annotated[bool, Flag] = False) -> Exit:
+def check_config(file: Path, /, *, json: Annotated[bool, Flag] = False) -> Exit:
     """Read a configuration and tell everything that is wrong with it.
 
     Parameters

@@ -21,7 +21,7 @@ sessions = App(name="sessions", help="Sessions: list them, end them one by one."
 
 
 @users.command(name="import")
-def import_users(file: Source, *, where: Where = HERE) -> Exit:
+def import_users(file: Source, /, *, where: Where = HERE) -> Exit:
     """Add the accounts of FILE, one JSON object a line; all of them or none.
 
     Parameters
@@ -58,7 +58,7 @@ def list_users(*, limit: Limit = 0, where: Where = HERE) -> Exit:
 
 
 @users.command
-def disable(user: str, *, where: Where = HERE) -> Exit:
+def disable(user: str, /, *, where: Where = HERE) -> Exit:
     """Disable an account and end its sessions.
 
     Parameters
@@ -70,7 +70,7 @@ def disable(user: str, *, where: Where = HERE) -> Exit:
 
 
 @users.command
-def enable(user: str, *, where: Where = HERE) -> Exit:
+def enable(user: str, /, *, where: Where = HERE) -> Exit:
     """Enable an account; sessions that were ended stay ended.
 
     Parameters
@@ -82,7 +82,7 @@ def enable(user: str, *, where: Where = HERE) -> Exit:
 
 
 @users.command(name="set-password")
-def set_password(user: str, *, password_file: Path | None = None, where: Where = HERE) -> Exit:
+def set_password(user: str, /, *, password_file: Path | None = None, where: Where = HERE) -> Exit:
     """Set a password and end the account's sessions.
 
     The password comes from --password-file, from LASTCALL_PASSWORD, or from standard input: a
