@@ -103,7 +103,18 @@ class CountedStore:
         self.unswept = store.unswept
         self.past_deadline = store.past_deadline
         self.live_sessions = store.live_sessions
+        self.due = store.due
+        self.next_due = store.next_due
+        self.outbox_depth = store.outbox_depth
         self.close = store.close
+
+    @property
+    def on_owed(self) -> Callable[[], None] | None:
+        return self._store.on_owed
+
+    @on_owed.setter
+    def on_owed(self, called: Callable[[], None] | None) -> None:
+        self._store.on_owed = called
 
     async def find(self, token: TokenHash) -> Found | None:
         try:
