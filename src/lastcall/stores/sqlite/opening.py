@@ -25,13 +25,13 @@ OLDEST_SQLITE = 3_051_003
 BUSY = 5_000
 """Milliseconds to wait for a lock inside SQLite; ours keeps other processes out."""
 
-SETTINGS = """
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = FULL;
-PRAGMA wal_autocheckpoint = 0;
-PRAGMA foreign_keys = ON;
-PRAGMA trusted_schema = OFF;
-"""
+SETTINGS = (
+    ("journal_mode", "wal", "wal"),
+    ("synchronous", "full", 2),
+    ("wal_autocheckpoint", 0, 0),
+    ("trusted_schema", "off", 0),
+)
+"""What is asked for, and what must have come of it: durability is not taken on trust."""
 
 
 def lock(path: Path) -> int:
@@ -59,7 +59,10 @@ def connector(path: Path, vfs: str | None) -> Callable[[], apsw.Connection]:
         db = apsw.Connection(str(path), vfs=vfs)
         db.set_busy_timeout(BUSY)
         db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        db.execute(SETTINGS)
+        for name, value, expected in SETTINGS:
+            db.pragma(name, value)
+            if db.pragma(name) != expected:
+                raise StoreUnavailable(f"{path}: {name} cannot be set to {value}")
         return db
 
     with closing(apsw.Connection(str(path), vfs=vfs)) as db:

@@ -9,6 +9,7 @@ import apsw
 
 from lastcall.domain.access import operator
 from lastcall.domain.audit import Action, event_by
+from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.logout import OfTenant, Revocation
 from lastcall.domain.origin import Origin
 from lastcall.domain.types import DialectName, EndReason, Instant, ReceiptId, TenantId
@@ -17,7 +18,7 @@ from lastcall.stores.sqlite import opening
 from lastcall.stores.sqlite.errors import RolledBack
 from lastcall.stores.sqlite.loading import load
 from lastcall.stores.sqlite.witness import Sighting, Witness
-from lastcall.stores.sqlite.writer import Step, Writer
+from lastcall.stores.sqlite.writer import CHECKPOINT_PAGES, Step, Writer
 
 ORIGIN = Origin(dialect=DialectName("store"))
 
@@ -43,41 +44,30 @@ class SqliteStore(IndexStore):
         accept_rollback: bool = False,
         vfs: str | None = None,
         step: Step = _no_step,
+        checkpoint_pages: int = CHECKPOINT_PAGES,
     ) -> "SqliteStore":
         """Open or create the database at `path`; its witness is `PATH.witness` unless told.
 
         Raises `RolledBack` when the witness has seen more than is there, unless the rollback is
         accepted: then every session in the database is revoked. Raises `StoreInUse`, `NotOurs`.
         """
+        watch = Witness(witness or path.with_name(path.name + ".witness"))
         with ExitStack() as opened:
             try:
-                return await cls._prepare(opened, path, witness, accept_rollback, vfs, step)
+                opened.callback(os.close, opening.lock(path))
+                opened.callback(watch.close)
+                connect = opening.connector(path, vfs)
+                with closing(connect()) as db:
+                    opening.migrate(db, opening.migrations())
+                    index = load(db)
+                    now, rolled_back = _witnessed(db, index, watch)
+                if rolled_back is not None and not accept_rollback:
+                    raise rolled_back
+                watch.begin(now)
+                writer = Writer(connect, watch, now, step, checkpoint_pages)
             except (apsw.Error, OSError) as error:
                 raise opening.reason(error, path) from error
-
-    @classmethod
-    async def _prepare(
-        cls,
-        opened: ExitStack,
-        path: Path,
-        witness: Path | None,
-        accept_rollback: bool,
-        vfs: str | None,
-        step: Step,
-    ) -> "SqliteStore":
-        opened.callback(os.close, opening.lock(path))
-        watch = Witness(witness or path.with_name(path.name + ".witness"))
-        opened.callback(watch.close)
-        connect = opening.connector(path, vfs)
-        with closing(connect()) as db:
-            opening.migrate(db, opening.migrations())
-            index = load(db)
-            now, rolled_back = _witnessed(db, index, watch)
-        if rolled_back is not None and not accept_rollback:
-            raise rolled_back
-        watch.begin(now)
-        writer = Writer(connect, watch, now, step)
-        store = cls(index, writer, now.latest, opened.pop_all())
+            store = cls(index, writer, now.latest, opened.pop_all())
         writer.start()
         if rolled_back is not None:
             await store._revoke_everything(now)
@@ -91,12 +81,16 @@ class SqliteStore(IndexStore):
             await tx.raise_serial(now.serial)
             await _revoke(tx, tenant, now)
             changes += tx.changes
-        self._submit(changes)
-        await self._wait_for(self._submitted)
+        try:
+            self._submit(changes)
+            await self._wait_for(self._submitted)
+        except StoreUnavailable:
+            await self.close()
+            raise
 
     async def close(self) -> None:
-        await super().close()
-        self._held.close()
+        with self._held:
+            await super().close()
 
 
 def _witnessed(

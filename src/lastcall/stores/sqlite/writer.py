@@ -51,6 +51,7 @@ class Writer:
         witness: Witness,
         sighting: Sighting,
         step: Step,
+        checkpoint_pages: int,
     ) -> None:
         self._db = connect()
         self._reader = connect()
@@ -59,6 +60,7 @@ class Writer:
         self._witness = witness
         self._sighting = sighting
         self._step = step
+        self._checkpoint_pages = checkpoint_pages
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="store-writer", daemon=True)
@@ -155,7 +157,7 @@ class Writer:
 
     def _committed_pages(self, _db: apsw.Connection, _name: str, pages: int) -> int:
         self._pages = pages
-        if pages > CHECKPOINT_PAGES:
+        if pages > self._checkpoint_pages:
             self._checkpoints.wanted.set()
         return apsw.SQLITE_OK
 
