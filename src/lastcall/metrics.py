@@ -1,6 +1,7 @@
 """Figures for Prometheus: how much, how fast and with what outcome; never who."""
 
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -91,30 +92,21 @@ class Metrics:
         return Histogram(f"lastcall_{name}", text, labels, registry=self.registry, buckets=BUCKETS)
 
 
-class CountedStore:
-    """A store whose token look-ups are counted by what they found."""
+def counted(store: Store, clock: Clock, metrics: Metrics) -> Store:
+    """The same store, whose token look-ups are counted by what they found."""
+    return cast(Store, _CountedStore(store, clock, metrics))
+
+
+class _CountedStore:
+    """Answers `find` itself; everything else is asked of the store, whatever it learns to do."""
 
     def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
         self._store = store
         self._clock = clock
         self._checks = metrics.checks
-        self.transaction = store.transaction
-        self.touch = store.touch
-        self.unswept = store.unswept
-        self.past_deadline = store.past_deadline
-        self.live_sessions = store.live_sessions
-        self.due = store.due
-        self.next_due = store.next_due
-        self.outbox_depth = store.outbox_depth
-        self.close = store.close
 
-    @property
-    def on_owed(self) -> Callable[[], None] | None:
-        return self._store.on_owed
-
-    @on_owed.setter
-    def on_owed(self, called: Callable[[], None] | None) -> None:
-        self._store.on_owed = called
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
     async def find(self, token: TokenHash) -> Found | None:
         try:

@@ -17,7 +17,7 @@ from lastcall.http.mounts import Mounts
 from lastcall.http.operations import operation
 from lastcall.http.redaction import shown_path, shown_query
 from lastcall.http.replies import Send, problem, safe, send_reply
-from lastcall.metrics import CountedStore, Metrics
+from lastcall.metrics import Metrics, counted
 from lastcall.ports import Env, Store
 from lastcall.wire import Call, Limiter, Reply, TooLarge, TooSlow, Trail
 
@@ -48,7 +48,7 @@ def build(
     """The application over these wires. `demo` is what `GET /demo.json` shows, None for a 404."""
     figures = metrics or Metrics()
     return Assembly(
-        env=replace(env, store=CountedStore(env.store, env.clock, figures)),
+        env=replace(env, store=counted(env.store, env.clock, figures)),
         store=env.store,
         mounts=Mounts(mounts),
         server=server,
