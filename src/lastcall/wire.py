@@ -47,6 +47,11 @@ class DialectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         """
         return 0
 
+    @property
+    def tenants_named(self) -> tuple[str, ...]:
+        """The tenants this section speaks of besides `tenant`; all of them must exist."""
+        return ()
+
 
 class Limiter(Protocol):
     """Counts calls per key in fixed windows."""

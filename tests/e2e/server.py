@@ -53,6 +53,18 @@ class Server:
         lines = [json.loads(line) for line in self.logged().splitlines()]
         return [line for line in lines if line["event"] == name]
 
+    def wait_for(self, beginning: str) -> Sequence[Mapping[str, Any]]:
+        """The log's lines that begin so, once there are any."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            lines = self.logged().splitlines(keepends=True)
+            events = [json.loads(line) for line in lines if line.endswith("\n")]
+            found = [one for one in events if str(one["event"]).startswith(beginning)]
+            if found:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"no {beginning!r} in\n{self.logged()}")
+
     def demo(self) -> Any:
         """What /demo.json tells: accounts, soajs_key, totp_secret."""
         return requests.get(f"{self.url}/demo.json", timeout=5).json()

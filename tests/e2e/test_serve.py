@@ -1,11 +1,14 @@
 """A real server: starting, stopping, starting again, and refusing to start."""
 
+import re
+import resource
 import socket
 import sqlite3
 import threading
 import time
 from pathlib import Path
 
+import pyotp
 import pytest
 import requests
 
@@ -90,6 +93,43 @@ def test_a_signal_lets_what_is_under_way_finish(tmp_path: Path) -> None:
         assert b"connection: close" in answer.lower()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((host, int(port)))
+
+
+def test_a_store_that_cannot_be_written_ends_the_server(tmp_path: Path) -> None:
+    with demo(tmp_path / "data") as server:
+        token = log_in(server, MONITOR)
+        size = server.folder.joinpath("lastcall.db-wal").stat().st_size
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, size))
+        reply = requests.post(f"{server.url}/v1/logout", json={}, headers=bearer(token), timeout=5)
+        assert reply.status_code == 503
+        assert server.process.wait(10) == 1
+        assert server.events("the store failed, stopping")
+    with demo(tmp_path / "data") as server:
+        log_in(server, MONITOR)
+
+
+class TestSecondFactorsOfTheDemonstration:
+    def test_a_code_by_mail(self, own_demo: Server) -> None:
+        who = {"username": "email", "password": "Email_1234"}
+        asked = requests.post(f"{own_demo.url}/v1/login", json=who, timeout=5)
+        assert asked.status_code == 401
+        (place,) = [
+            str(one["event"]).removeprefix("a mail went to ")
+            for one in own_demo.wait_for("a mail went to ")
+        ]
+        assert Path(place).parent == own_demo.folder / "mail"
+        code = re.search(r"The code is (\d+)-(\d+)", Path(place).read_text())
+        assert code is not None
+        log_in(own_demo, {**who, "code": code[1] + code[2]})
+
+    def test_a_code_of_an_app_counts_once(self, own_demo: Server) -> None:
+        who = {"username": "totp", "password": "Totp_1234"}
+        code = pyotp.TOTP(own_demo.demo()["totp_secret"]).now()
+        wrong = {**who, "code": f"{(int(code) + 1) % 1_000_000:06d}"}
+        assert requests.post(f"{own_demo.url}/v1/login", json=wrong, timeout=5).status_code == 401
+        log_in(own_demo, {**who, "code": code})
+        again = requests.post(f"{own_demo.url}/v1/login", json={**who, "code": code}, timeout=5)
+        assert again.status_code == 401
 
 
 class TestRefusingToStart:

@@ -25,6 +25,10 @@ class FirstSettings(DialectSettings, frozen=True, kw_only=True):
     def longest_life(self) -> int:
         return self.days * DAY
 
+    @property
+    def tenants_named(self) -> tuple[str, ...]:
+        return tuple(self.tenants)
+
 
 class SecondSettings(DialectSettings, frozen=True, kw_only=True):
     landing_page: str = "/app"

@@ -133,9 +133,9 @@ class TestSecretsInFiles:
 
     def test_in_a_dialect_and_deeper(self, tmp_path: Path) -> None:
         self.secret(tmp_path)
-        text = "[dialects.first.tenants.test]\nid = 'x'\nsecret_file = 'secret'"
+        text = "[dialects.first.tenants.default]\nid = 'x'\nsecret_file = 'secret'"
         first = reading(text, tmp_path).dialects["first"]
-        assert first.tenants["test"] == Key(id="x", secret="s3cret ")
+        assert first.tenants["default"] == Key(id="x", secret="s3cret ")
         text = "[[dialects.first.clients]]\nid = 'x'\nsecret_file = 'secret'"
         assert reading(text, tmp_path).dialects["first"].clients[0].secret == "s3cret "
 
@@ -200,6 +200,10 @@ class TestRules:
             "line 10: dialects.second.host: y.test belongs to dialects.first already",
             ("line 11: dialects.second.tenant: no such tenant, expected one of a, b, Not this"),
         ]
+
+    def test_tenants_a_dialect_speaks_of(self) -> None:
+        said = refusal("[dialects.first]\ndays = 1\n[dialects.first.tenants.ghost]\nid = 'x'")
+        assert said == "line 1: dialects.first: names the tenant ghost, which does not exist"
 
     def test_a_dialect_host_has_no_port(self) -> None:
         said = refusal("[dialects.first]\nhost = 'x.test:80'")

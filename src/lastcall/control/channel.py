@@ -18,8 +18,8 @@ from lastcall.domain.errors import AuthorityError, StoreUnavailable
 LARGEST = 64 * 1024 * 1024
 """Bytes of one question."""
 
-SECONDS = 600.0
-"""How long a question may take to arrive, and its answer to be taken."""
+SECONDS = 60.0
+"""How long a question may take to arrive, and its answer to be taken; not to be found."""
 
 LONGEST_PATH = 100
 """What fits into a socket's address, on every system."""
@@ -81,8 +81,8 @@ class Channel:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
+            writer.write(await self._answered(reader, writer.get_extra_info("socket")))
             async with asyncio.timeout(SECONDS):
-                writer.write(await self._answered(reader, writer.get_extra_info("socket")))
                 await writer.drain()
         except (OSError, TimeoutError, asyncio.LimitOverrunError):
             return
@@ -92,7 +92,8 @@ class Channel:
     async def _answered(self, reader: asyncio.StreamReader, peer: socket.socket) -> bytes:
         try:
             _require_owner(peer)
-            question = await _question(reader)
+            async with asyncio.timeout(SECONDS):
+                question = await _question(reader)
             result = await self._answer(question.operation, question.parameters)
             return msgspec.json.encode({"result": result})
         except AuthorityError as error:
@@ -147,6 +148,7 @@ def ask(path: Path, operation: str, parameters: Mapping[str, Any]) -> Result:
             raise NobodyThere from error
         connection.sendall(question)
         connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(None)  # a long account file takes as long as its passwords do
         answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
     try:
         body = msgspec.json.decode(answer)

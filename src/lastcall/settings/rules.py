@@ -39,6 +39,9 @@ def _dialects(settings: LastcallSettings) -> Iterator[Complaint]:
         if dialect.tenant not in settings.tenants:
             known = ", ".join(settings.tenants)
             yield ("dialects", name, "tenant"), f"no such tenant, expected one of {known}"
+        for named in dialect.tenants_named:
+            if named not in settings.tenants:
+                yield ("dialects", name), f"names the tenant {named}, which does not exist"
         if not dialect.host:
             continue
         try:

@@ -58,3 +58,8 @@ class Settings(DialectSettings, frozen=True, kw_only=True, forbid_unknown_fields
     @property
     def longest_life(self) -> int:
         return self.absolute_seconds * 1_000
+
+    @property
+    def tenants_named(self) -> tuple[str, ...]:
+        of_services = [one.tenant for one in self.services.values() if one.tenant]
+        return (*self.more_tenants, *of_services)

@@ -101,6 +101,10 @@ class Settings(DialectSettings, frozen=True, kw_only=True, forbid_unknown_fields
         return max(self.expire_after, self.refresh_token_lifetime * 1_000)
 
     @property
+    def tenants_named(self) -> tuple[str, ...]:
+        return tuple(self.tenants)
+
+    @property
     def lifetime(self) -> Lifetime:
         """Of a urac login."""
         idle = Duration(self.idle_seconds * 1_000) if self.idle_seconds else None
