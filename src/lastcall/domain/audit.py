@@ -20,6 +20,7 @@ class Action(StrEnum):
     SWEEP = "sweep"
     EXPIRE = "expire"
     PRUNE = "prune"
+    DELIVERY = "delivery"
     CODE_SENT = "code-sent"
     LOCKED_OUT = "locked-out"
     SUBJECT_ADDED = "subject-added"

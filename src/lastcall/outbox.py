@@ -1,0 +1,318 @@
+"""The outbox worker: takes what is owed, tells each application, writes down what came of it."""
+
+import asyncio
+from base64 import b32encode
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from lastcall.domain.audit import Action, Event
+from lastcall.domain.audit import Outcome as Decided
+from lastcall.domain.client import Client
+from lastcall.domain.delivery import Attempt, Delivery, DeliveryId, DeliveryState, Outcome
+from lastcall.domain.errors import StoreUnavailable
+from lastcall.domain.origin import Origin
+from lastcall.domain.settling import after, claimable, claimed
+from lastcall.domain.types import (
+    SECOND,
+    ClientId,
+    DialectName,
+    Duration,
+    Instant,
+    SubjectId,
+    TenantId,
+    later,
+)
+from lastcall.outward import Connector, NoAnswer, Notice, Target, Told, unanswered
+from lastcall.ports import Env, Transaction, Vault
+
+WORKER = Origin(dialect=DialectName("outbox"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How much at once, and how long to leave an application alone that keeps failing.
+
+    `claim` is what a claim lasts beyond the client's own timeout; after that another worker may
+    think this one dead. `rest` is the longest nap when nothing says that there is work.
+    """
+
+    in_flight: int = 1_024
+    claim: Duration = Duration(30 * SECOND)
+    rest: Duration = SECOND
+    break_after: int = 5
+    breaks: tuple[Duration, ...] = (
+        Duration(5 * SECOND),
+        Duration(30 * SECOND),
+        Duration(120 * SECOND),
+        Duration(600 * SECOND),
+    )
+
+
+@dataclass(slots=True)
+class Circuit:
+    """What recent tries at one client say: after some failures in a row it is left alone."""
+
+    failures: int = 0
+    breaks: int = 0
+    until: Instant = Instant(0)
+
+    def note(self, outcome: Outcome, now: Instant, pace: Pace) -> None:
+        if outcome in (Outcome.DONE, Outcome.REFUSED):
+            self.failures = self.breaks = 0
+            return
+        self.failures += 1
+        if self.failures >= pace.break_after:
+            self.until = later(now, pace.breaks[min(self.breaks, len(pace.breaks) - 1)])
+            self.breaks += 1
+            self.failures = pace.break_after - 1
+
+    def slots(self, concurrency: int, now: Instant) -> int:
+        """How many tries may run at once; one, to see, when a break is just over."""
+        if now < self.until:
+            return 0
+        return 1 if self.breaks else max(1, concurrency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One claimed try."""
+
+    delivery: Delivery
+    client: Client
+    connector: Connector
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    job: Job
+    attempt: Attempt
+
+
+@dataclass(slots=True)
+class Worker:
+    """Runs until stopped. Any number of workers may share a store; a claim keeps them apart."""
+
+    env: Env
+    connectors: Mapping[str, Connector]
+    pace: Pace = field(default_factory=Pace)
+    _bell: asyncio.Event = field(default_factory=asyncio.Event)
+    _running: Counter[ClientId] = field(default_factory=Counter)
+    _circuits: dict[ClientId, Circuit] = field(default_factory=dict)
+    _limits: dict[ClientId, int] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _finished: list[Finished] = field(default_factory=list)
+    _stopping: bool = False
+
+    def wake(self) -> None:
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Until `stop`; what is in flight then is waited for and written down."""
+        self.env.store.on_owed = self.wake
+        while not self._stopping:
+            self._bell.clear()
+            try:
+                took = await self.turn()
+            except StoreUnavailable:
+                await asyncio.sleep(self.pace.rest / SECOND)
+                continue
+            if not took and not self._finished:
+                await self._nap()
+        with suppress(StoreUnavailable):
+            await self.rest()
+
+    async def turn(self) -> int:
+        """Write down what has finished, begin what is due; how many tries have begun."""
+        await self._write_down()
+        return await self._take()
+
+    async def rest(self) -> None:
+        """Wait for the tries that are under way, and write them down."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._write_down()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self.wake()
+
+    async def _nap(self) -> None:
+        now = self.env.clock.now()
+        due = self.env.store.next_due(self._resting(now))
+        wait = min(self.pace.rest, max(0, due - now)) if due is not None else self.pace.rest
+        if due is not None and due <= now and len(self._tasks) >= self.pace.in_flight:
+            wait = self.pace.rest
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._bell.wait(), max(wait, 1) / SECOND)
+
+    def _resting(self, now: Instant) -> frozenset[ClientId]:
+        """The clients that get nothing more for now: full, or left alone."""
+        return frozenset(client for client in self._limits if self._free(client, now) <= 0)
+
+    def _free(self, client: ClientId, now: Instant) -> int:
+        circuit = self._circuits.get(client, Circuit())
+        slots = circuit.slots(self._limits.get(client, 1), now)
+        return slots - self._running[client]
+
+    async def _take(self) -> int:
+        """Claim what is due and free to go; how many tries have begun."""
+        now = self.env.clock.now()
+        room = self.pace.in_flight - len(self._tasks)
+        if room <= 0:
+            return 0
+        due = self.env.store.due(now, most_of_one=64, limit=room, but_not=self._resting(now))
+        by_tenant: dict[TenantId, list[DeliveryId]] = {}
+        for tenant, delivery, _client in due:
+            by_tenant.setdefault(tenant, []).append(delivery)
+        jobs: list[Job] = []
+        for tenant, ids in by_tenant.items():
+            async with self.env.store.transaction(tenant) as tx:
+                jobs.extend(await self._claim(tx, ids))
+        for job in jobs:
+            self._running[job.delivery.client] += 1
+            task = asyncio.create_task(self._try(job))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return len(jobs)
+
+    async def _claim(self, tx: Transaction, ids: Iterable[DeliveryId]) -> Sequence[Job]:
+        now = self.env.clock.now()
+        jobs: list[Job] = []
+        mine: Counter[ClientId] = Counter()
+        for each in ids:
+            delivery = await tx.delivery(each)
+            if delivery is None or not claimable(delivery, now):
+                continue
+            client = await tx.client(delivery.client)
+            connector = self.connectors.get(client.connector) if client else None
+            if client is None or connector is None or not client.can_be_told:
+                await tx.put_delivery(_untellable(delivery, now))
+                continue
+            self._limits[client.id] = client.concurrency
+            if self._free(client.id, now) <= mine[client.id]:
+                continue
+            until = later(now, Duration(client.timeout + self.pace.claim))
+            taken = claimed(delivery, until)
+            await tx.put_delivery(taken)
+            mine[client.id] += 1
+            notice = await self._notice(tx, taken, now)
+            jobs.append(Job(delivery=taken, client=client, connector=connector, notice=notice))
+        return jobs
+
+    async def _notice(self, tx: Transaction, delivery: Delivery, now: Instant) -> Notice:
+        subject = await tx.subject(delivery.subject)
+        receipt = await tx.receipt(delivery.receipt)
+        return Notice(
+            delivery=delivery.id,
+            receipt=delivery.receipt,
+            number=delivery.attempts,
+            jti=b32encode(self.env.entropy.bytes(15)).decode().lower(),
+            subject=delivery.subject,
+            account=delivery.account,
+            email=subject.email if subject else "",
+            sid=delivery.sid,
+            session=delivery.session,
+            at=receipt.revocation.at if receipt else delivery.created,
+            now=now,
+            reason=receipt.revocation.reason if receipt else "",
+        )
+
+    async def _try(self, job: Job) -> None:
+        began = self.env.clock.now()
+        told = await self._told(job)
+        ended = self.env.clock.now()
+        client = job.delivery.client
+        self._circuits.setdefault(client, Circuit()).note(told.outcome, ended, self.pace)
+        self._running[client] -= 1
+        attempt = Attempt(
+            delivery=job.delivery.id,
+            number=job.delivery.attempts,
+            at=began,
+            took=Duration(ended - began),
+            outcome=told.outcome,
+            status=told.status,
+            received=told.received,
+            error=told.error,
+            jti=job.notice.jti,
+            dead=told.dead,
+            retry_after=told.retry_after,
+        )
+        self._finished.append(Finished(job=job, attempt=attempt))
+        self.wake()
+
+    async def _told(self, job: Job) -> Told:
+        """What the connector says; nothing it does may stop the worker or outlast its time."""
+        try:
+            target = Target(client=job.client, secrets=opened(self.env.vault, job.client))
+            async with asyncio.timeout(job.client.timeout / SECOND + 1):
+                return await job.connector.tell(target, job.notice)
+        except NoAnswer as error:
+            return unanswered(error)
+        except TimeoutError:
+            return Told(outcome=Outcome.UNKNOWN, error="timeout")
+        except StoreUnavailable:
+            return Told(outcome=Outcome.RETRY, error="a secret of this client cannot be opened")
+        except Exception as error:  # noqa: BLE001  # a connector's fault is a failed try
+            return Told(outcome=Outcome.UNKNOWN, error=f"fault {type(error).__name__}")
+
+    async def _write_down(self) -> None:
+        """Everything that has finished, one transaction a tenant."""
+        finished, self._finished = self._finished, []
+        by_tenant: dict[TenantId, list[Finished]] = {}
+        for one in finished:
+            by_tenant.setdefault(one.job.delivery.tenant, []).append(one)
+        for tenant, some in by_tenant.items():
+            try:
+                async with self.env.store.transaction(tenant) as tx:
+                    for one in some:
+                        await self._settle(tx, one)
+            except StoreUnavailable:
+                self._finished.extend(some)
+                raise
+
+    async def _settle(self, tx: Transaction, one: Finished) -> None:
+        """Only if the claim is still this worker's: its number is the delivery's newest."""
+        current = await tx.delivery(one.attempt.delivery)
+        if current is None:
+            return
+        await tx.add_attempt(one.attempt)
+        if current.attempts != one.attempt.number or current.next_at is None:
+            return
+        chance = int.from_bytes(self.env.entropy.bytes(4)) / 2**32
+        settled = after(current, one.attempt, chance)
+        await tx.put_delivery(settled)
+        if settled.settled_at is not None:
+            await tx.record(_event(settled, settled.settled_at))
+
+
+def opened(vault: Vault, client: Client) -> dict[str, str]:
+    """A client's secrets in the clear; raises `StoreUnavailable` for what was sealed elsewhere."""
+    return {
+        name: vault.open(sealed, f"client:{client.id}:{name}")
+        for name, sealed in client.secrets.items()
+    }
+
+
+def _untellable(delivery: Delivery, now: Instant) -> Delivery:
+    """The client has been removed or muted since."""
+    state = DeliveryState.CANNOT_BE_TOLD
+    return replace(delivery, state=state, next_at=None, settled_at=now)
+
+
+def _event(delivery: Delivery, at: Instant) -> Event:
+    well = delivery.state in (DeliveryState.ACKNOWLEDGED, DeliveryState.VERIFIED)
+    return Event(
+        at=at,
+        tenant=delivery.tenant,
+        action=Action.DELIVERY,
+        outcome=Decided.DONE if well else Decided.REFUSED,
+        origin=WORKER,
+        actor=SubjectId(""),
+        actor_name="outbox",
+        target=delivery.id,
+        code=delivery.state,
+        detail={"client": delivery.client, "receipt": delivery.receipt},
+    )
