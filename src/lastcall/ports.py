@@ -7,14 +7,20 @@ from typing import Protocol
 
 from lastcall.domain.attempts import Code, Strikes
 from lastcall.domain.audit import Event, Record
+from lastcall.domain.client import Client
+from lastcall.domain.delivery import Attempt, Delivery, DeliveryId, DeliveryState
 from lastcall.domain.logout import Receipt, Revocation
+from lastcall.domain.plan import Plan, Preview, Remembered
 from lastcall.domain.policy import Policy
-from lastcall.domain.session import Device, End, Session
+from lastcall.domain.session import Device, End, Participant, Session
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import (
+    ClientId,
     DialectName,
     Instant,
     Kind,
+    PlanId,
+    PreviewId,
     ReceiptId,
     Serial,
     SessionId,
@@ -151,6 +157,10 @@ class Transaction(Protocol):
         """
         ...
 
+    async def join(self, id: SessionId, participant: Participant) -> Session | None:
+        """Add it, or replace the client's entry of the same `sid`; None when ended or unknown."""
+        ...
+
     async def end_session(self, id: SessionId, end: End) -> Session | None:
         """End it if it has not ended: the tombstone, or None when there was nothing to end."""
         ...
@@ -188,6 +198,74 @@ class Transaction(Protocol):
 
     async def drop_code(self, subject: SubjectId, purpose: str) -> None: ...
 
+    async def client(self, id: ClientId) -> Client | None: ...
+    async def client_named(self, name: str) -> Client | None: ...
+    async def clients(self) -> Sequence[Client]:
+        """All of them, by name."""
+        ...
+
+    async def put_client(self, client: Client) -> None:
+        """Insert or replace; raises `Conflict` when another one has the name."""
+        ...
+
+    async def remove_client(self, id: ClientId) -> None:
+        """With the names listed for it; what it is owed stays."""
+        ...
+
+    async def account_listed(self, client: ClientId, subject: SubjectId) -> str | None: ...
+    async def put_account(self, client: ClientId, subject: SubjectId, account: str) -> None:
+        """List the subject's name at the client; an empty one is taken off the list.
+
+        Raises `NotFound` for a client that is not there.
+        """
+        ...
+
+    async def add_delivery(self, delivery: Delivery) -> bool:
+        """False, and nothing changed, when the id exists."""
+        ...
+
+    async def delivery(self, id: DeliveryId) -> Delivery | None: ...
+    async def put_delivery(self, delivery: Delivery) -> None:
+        """Replace an existing one; raises `NotFound`."""
+        ...
+
+    async def deliveries(
+        self,
+        *,
+        receipt: ReceiptId | None = None,
+        client: ClientId | None = None,
+        subject: SubjectId | None = None,
+        states: frozenset[DeliveryState] = frozenset(),
+        after: str = "",
+        limit: int = 100,
+    ) -> Sequence[Delivery]:
+        """By id, those above `after`; no `states` means any."""
+        ...
+
+    async def tally(self, receipt: ReceiptId) -> Mapping[tuple[ClientId, DeliveryState], int]:
+        """How many of a receipt's deliveries each client has in each state."""
+        ...
+
+    async def add_attempt(self, attempt: Attempt) -> None:
+        """Raises `NotFound` without its delivery, `Conflict` when the number is taken."""
+        ...
+
+    async def attempts(self, delivery: DeliveryId) -> Sequence[Attempt]:
+        """In order."""
+        ...
+
+    async def preview(self, id: PreviewId) -> Preview | None: ...
+    async def put_preview(self, preview: Preview) -> None: ...
+
+    async def plan(self, id: PlanId) -> Plan | None: ...
+    async def put_plan(self, plan: Plan) -> None: ...
+    async def plans(self) -> Sequence[Plan]:
+        """All that are kept, oldest first."""
+        ...
+
+    async def remembered(self, key: str) -> Remembered | None: ...
+    async def remember(self, remembered: Remembered) -> None: ...
+
     async def record(self, event: Event) -> None:
         """Append to the audit chain."""
         ...
@@ -197,7 +275,11 @@ class Transaction(Protocol):
         ...
 
     async def prune(self, ended_before: Instant, now: Instant, limit: int) -> int:
-        """Remove up to `limit` tombstones, stale strikes and dead codes; how many went."""
+        """Remove up to `limit` rows that are done with; how many went.
+
+        Those are tombstones, stale strikes, dead codes, receipts with all they owed, previews,
+        plans and remembered keys. A receipt that still owes something stays.
+        """
         ...
 
 
@@ -223,6 +305,31 @@ class Store(Protocol):
 
     async def past_deadline(self, now: Instant, limit: int) -> Sequence[tuple[TenantId, SessionId]]:
         """Sessions not ended yet whose deadline has passed."""
+        ...
+
+    on_owed: Callable[[], None] | None
+    """Called on the event loop once a delivery that is to be tried, or tried again, is durable."""
+
+    def due(
+        self,
+        now: Instant,
+        *,
+        most_of_one: int,
+        limit: int,
+        but_not: frozenset[ClientId] = frozenset(),
+    ) -> Sequence[tuple[TenantId, DeliveryId, ClientId]]:
+        """Deliveries to try now, the longest due of a client first, the clients in turns.
+
+        Nothing is taken: whoever tries one claims it in a transaction, and looks again there.
+        """
+        ...
+
+    def next_due(self, but_not: frozenset[ClientId] = frozenset()) -> Instant | None:
+        """When there is something to try, in the past if there is already; None for never."""
+        ...
+
+    def outbox_depth(self) -> Mapping[DeliveryState, int]:
+        """How many deliveries there are in each state."""
         ...
 
     async def live_sessions(self) -> int:

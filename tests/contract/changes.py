@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+from lastcall.domain.delivery import DeliveryState
 from lastcall.domain.logout import OfSubject, OfTenant
-from lastcall.domain.session import Session
-from lastcall.domain.types import DAY, Instant, ReceiptId, SessionId
+from lastcall.domain.plan import PlanState
+from lastcall.domain.session import Participant, Session
+from lastcall.domain.types import DAY, ClientId, Instant, ReceiptId, SessionId
 from lastcall.index import IndexStore
 from lastcall.ports import Transaction
 from tests.contract.rows import (
@@ -15,10 +17,16 @@ from tests.contract.rows import (
     GONE,
     NOW,
     ONE,
+    a_client,
     a_code,
+    a_delivery,
+    a_memory,
+    a_plan,
+    a_preview,
     a_revocation,
     a_session,
     a_subject,
+    an_attempt,
     an_event,
     fill,
     hashed,
@@ -27,6 +35,8 @@ from tests.contract.rows import (
     token_of,
 )
 from tests.contract.snapshot import snapshot
+
+A_SEAT = Participant(client=ClientId("c-mail"), sid="m1", account="ann.mail")
 
 Change = Callable[[Transaction], Awaitable[object]]
 
@@ -67,6 +77,23 @@ CHANGES: dict[str, Change] = {
     "clear_strikes": lambda tx: tx.clear_strikes("k"),
     "put_code": lambda tx: tx.put_code(a_code(tries_left=1)),
     "drop_code": lambda tx: tx.drop_code(ANN, "login"),
+    "join": lambda tx: tx.join(SessionId("s1"), A_SEAT),
+    "put_client": lambda tx: tx.put_client(a_client(name="crm")),
+    "put_client, renamed": lambda tx: tx.put_client(a_client(id=ClientId("c-shop"), name="store")),
+    "remove_client": lambda tx: tx.remove_client(ClientId("c-mail")),
+    "put_account": lambda tx: tx.put_account(ClientId("c-mail"), BOB, "robert"),
+    "put_account anew": lambda tx: tx.put_account(ClientId("c-mail"), ANN, "annie"),
+    "put_account to none": lambda tx: tx.put_account(ClientId("c-mail"), ANN, ""),
+    "add_delivery": lambda tx: tx.add_delivery(a_delivery(7)),
+    "put_delivery": lambda tx: tx.put_delivery(a_delivery(1, next_at=None, settled_at=NOW)),
+    "put_delivery, claimed": lambda tx: tx.put_delivery(
+        a_delivery(1, attempts=1, claimed_until=Instant(NOW + 60_000))
+    ),
+    "add_attempt": lambda tx: tx.add_attempt(an_attempt(2)),
+    "put_preview": lambda tx: tx.put_preview(a_preview("v2")),
+    "put_plan": lambda tx: tx.put_plan(a_plan("p2")),
+    "put_plan anew": lambda tx: tx.put_plan(a_plan(state=PlanState.DONE)),
+    "remember": lambda tx: tx.remember(a_memory("k2")),
     "record": lambda tx: tx.record(an_event("x")),
     "prune": lambda tx: tx.prune(Instant(NOW + 9 * DAY), Instant(NOW + 10 * DAY), 100),
 }
@@ -76,7 +103,7 @@ CHANGES: dict[str, Change] = {
 EACH_ONCE = [
     change
     for name, change in CHANGES.items()
-    if name not in ("add_subject with a shared address", "remove_subject")
+    if name not in ("add_subject with a shared address", "remove_subject", "remove_client")
 ]
 
 
@@ -120,4 +147,14 @@ async def fill_with_everything(store: IndexStore) -> None:
         await tx.put_strikes(some_strikes())
         await tx.put_code(a_code())
         await tx.end_session(SessionId("s3"), GONE)
+        await tx.put_client(a_client())
+        await tx.put_client(a_client("mail"))
+        await tx.put_account(ClientId("c-mail"), ANN, "ann.mail")
+        for number in (1, 2, 3):
+            await tx.add_delivery(a_delivery(number))
+        await tx.add_delivery(a_delivery(4, state=DeliveryState.CANNOT_BE_TOLD, next_at=None))
+        await tx.add_attempt(an_attempt())
+        await tx.put_preview(a_preview())
+        await tx.put_plan(a_plan())
+        await tx.remember(a_memory())
         await tx.record(an_event("first"))

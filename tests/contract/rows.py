@@ -6,9 +6,12 @@ from typing import Any
 from lastcall.domain.access import operator
 from lastcall.domain.attempts import Code, Strikes
 from lastcall.domain.audit import Action, Event, event_by
+from lastcall.domain.client import Ability, AccountRule, Client, Naming
+from lastcall.domain.delivery import Attempt, Delivery, DeliveryId, Outcome
 from lastcall.domain.factor import Factor, Method
 from lastcall.domain.logout import OfTenant, Revocation, Scope
 from lastcall.domain.origin import Origin
+from lastcall.domain.plan import Plan, PlanState, Preview, Remembered
 from lastcall.domain.session import Device, End, Participant, Session
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import (
@@ -20,6 +23,8 @@ from lastcall.domain.types import (
     EndReason,
     Instant,
     Kind,
+    PlanId,
+    PreviewId,
     ReceiptId,
     Serial,
     SessionId,
@@ -129,3 +134,82 @@ async def fill(store: Store, sessions: int = 3, tenant: TenantId = ONE) -> None:
         for number in range(1, sessions + 1):
             await serials_up_to(tx, number)
             await tx.add_session(a_session(number, tenant))
+
+
+def a_client(name: str = "shop", tenant: TenantId = ONE, **more: Any) -> Client:
+    fields: dict[str, Any] = {
+        "id": ClientId(f"c-{name}"),
+        "owner": "sales",
+        "connector": "webhook",
+        "settings": {"url": "https://shop.example/logout"},
+        "secrets": {"key": "sealed"},
+        "can": Ability.SUBJECT,
+        "naming": Naming.BOTH,
+        "account": AccountRule.EMAIL,
+        "always": True,
+        "created": NOW,
+        "changed": NOW,
+    }
+    return Client(tenant=tenant, name=name, **{**fields, **more})
+
+
+def a_delivery(number: int = 1, tenant: TenantId = ONE, **more: Any) -> Delivery:
+    """Its id is `dNUMBER`; it is due at `NOW` plus its number."""
+    fields: dict[str, Any] = {
+        "id": DeliveryId(f"d{number}"),
+        "receipt": ReceiptId("r9"),
+        "client": ClientId("c-shop"),
+        "subject": ANN,
+        "account": "ann@example.com",
+        "sid": f"x{number}",
+        "session": SessionId(f"s{number}"),
+        "created": NOW,
+        "next_at": Instant(NOW + number),
+        "until": Instant(NOW + DAY),
+    }
+    return Delivery(tenant=tenant, **{**fields, **more})
+
+
+def an_attempt(number: int = 1, delivery: str = "d1", **more: Any) -> Attempt:
+    fields: dict[str, Any] = {
+        "at": NOW,
+        "took": Duration(12),
+        "outcome": Outcome.RETRY,
+        "status": 503,
+        "received": 7,
+        "error": "status 503",
+        "jti": f"j{number}",
+        "dead": False,
+        "retry_after": Duration(1_000),
+    }
+    return Attempt(delivery=DeliveryId(delivery), number=number, **{**fields, **more})
+
+
+def a_preview(id: str = "v", tenant: TenantId = ONE, **more: Any) -> Preview:
+    fields: dict[str, Any] = {
+        "by": ANN,
+        "by_name": "ann",
+        "at": NOW,
+        "words": "dialect:web",
+        "sessions": (SessionId("s1"), SessionId("s2")),
+        "counts": {"subjects": 1},
+        "expires": Instant(NOW + MINUTE),
+    }
+    return Preview(id=PreviewId(id), tenant=tenant, **{**fields, **more})
+
+
+def a_plan(id: str = "p", tenant: TenantId = ONE, **more: Any) -> Plan:
+    fields: dict[str, Any] = {
+        "state": PlanState.SCHEDULED,
+        "preview": a_preview(tenant=tenant),
+        "by": ANN,
+        "by_name": "ann",
+        "at": NOW,
+        "reason": "incident",
+        "start": Instant(NOW + MINUTE),
+    }
+    return Plan(id=PlanId(id), tenant=tenant, **{**fields, **more})
+
+
+def a_memory(key: str = "k", **more: Any) -> Remembered:
+    return Remembered(key=key, **{"body": "digest", "result": "r9", "at": NOW, **more})

@@ -7,6 +7,7 @@ from typing import assert_never
 from lastcall.domain.access import Caller
 from lastcall.domain.logout import (
     OfDialect,
+    OfSessions,
     OfSubject,
     OfTenant,
     OneSession,
@@ -36,6 +37,8 @@ def words(scope: Scope) -> str:
     match scope:
         case OneSession(session=one):
             return f"session:{one}"
+        case OfSessions(sessions=some):
+            return f"sessions:{len(some)}"
         case OfSubject(subject=subject, dialect=dialect, keep=keep):
             limits = (f" dialect:{dialect}" if dialect else "") + (f" but:{keep}" if keep else "")
             return f"subject:{subject}{limits}"

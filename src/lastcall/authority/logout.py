@@ -9,9 +9,9 @@ from lastcall.authority.standing import standing
 from lastcall.domain.access import Caller, Permission, Rank, require, require_over
 from lastcall.domain.audit import Action, event_by
 from lastcall.domain.errors import Denied, NotFound
-from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Scope
+from lastcall.domain.logout import OfDialect, OfSessions, OfSubject, OfTenant, OneSession, Scope
 from lastcall.domain.subject import role_of
-from lastcall.domain.types import EndReason, SubjectId
+from lastcall.domain.types import EndReason, SessionId, SubjectId
 from lastcall.ports import Env, Transaction
 
 
@@ -52,6 +52,8 @@ async def _authorise(
             session = await tx.session(one)
             owner = session.subject if session else None
             permission = needs or Permission.SESSION_END_OTHERS
+        case OfSessions(sessions=some):
+            return await _authorise_each(tx, env, caller, some, needs)
         case OfSubject(subject=subject):
             owner = subject
             permission = needs or Permission.SUBJECT_LOGOUT
@@ -69,6 +71,26 @@ async def _authorise(
         return True
     require(caller, permission)
     await _require_rank(tx, caller, permission, owner)
+    await require_fresh_factor(tx, env, caller)
+    return False
+
+
+async def _authorise_each(
+    tx: Transaction,
+    env: Env,
+    caller: Caller,
+    some: frozenset[SessionId],
+    needs: Permission | None,
+) -> bool:
+    """As for one session: a set with a single one that may not be ended is refused whole."""
+    found = [await tx.session(one) for one in some]
+    others = {session.subject if session else None for session in found} - {caller.subject}
+    if not others:
+        return True
+    permission = needs or Permission.SESSION_END_OTHERS
+    require(caller, permission)
+    for owner in others:
+        await _require_rank(tx, caller, permission, owner)
     await require_fresh_factor(tx, env, caller)
     return False
 

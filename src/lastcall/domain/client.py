@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from lastcall.domain.session import Participant
 from lastcall.domain.subject import Subject
-from lastcall.domain.types import ClientId, Duration, Instant, TenantId
+from lastcall.domain.types import ClientId, Duration, Instant, SubjectId, TenantId
 
 
 class Ability(StrEnum):
@@ -68,6 +68,15 @@ class Client:
     @property
     def can_be_told(self) -> bool:
         return bool(self.connector) and self.enabled and self.can is not Ability.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountName:
+    """What a subject is called at a client, where no rule tells."""
+
+    client: ClientId
+    subject: SubjectId
+    account: str
 
 
 def account_at(

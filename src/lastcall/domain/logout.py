@@ -22,6 +22,13 @@ class OneSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfSessions:
+    """Exactly these: what a preview showed, what a rule of the house found."""
+
+    sessions: frozenset[SessionId]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OfSubject:
     """All of a subject's sessions, or those of one dialect, but for the one to `keep`."""
 
@@ -42,7 +49,7 @@ class OfTenant:
     keep: SessionId | None = None
 
 
-Scope = OneSession | OfSubject | OfDialect | OfTenant
+Scope = OneSession | OfSessions | OfSubject | OfDialect | OfTenant
 
 
 def covers(scope: Scope, session: Session) -> bool:
@@ -50,6 +57,8 @@ def covers(scope: Scope, session: Session) -> bool:
     match scope:
         case OneSession(session=one):
             return session.id == one
+        case OfSessions(sessions=some):
+            return session.id in some
         case OfSubject(subject=subject, dialect=dialect, keep=keep):
             return (
                 session.subject == subject

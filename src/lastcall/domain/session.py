@@ -62,7 +62,8 @@ class Session:
 
     A session may have a refresh token beside its token: then the token stops counting at
     `token_expires` while the session lives on, and `spent` holds the refresh tokens used before,
-    whose second use ends the whole family.
+    whose second use ends the whole family. `impersonator` is who really sits there, if that is
+    not the subject.
     """
 
     id: SessionId
@@ -86,6 +87,7 @@ class Session:
     refresh_hash: TokenHash | None = None
     spent: tuple[TokenHash, ...] = ()
     participants: tuple[Participant, ...] = ()
+    impersonator: SubjectId | None = None
     ended: End | None = None
 
     @property
@@ -133,6 +135,16 @@ def token_counts(session: Session, now: Instant) -> bool:
 def touched(session: Session, at: Instant) -> Session:
     """The session as seen at `at`; never moves backwards."""
     return session if at <= session.last_seen else replace(session, last_seen=at)
+
+
+def joined(session: Session, participant: Participant) -> Session:
+    """With the participant in it; the same client's own session of the same name joins once."""
+    others = (
+        other
+        for other in session.participants
+        if (other.client, other.sid) != (participant.client, participant.sid)
+    )
+    return replace(session, participants=(*others, participant))
 
 
 def ended(session: Session, end: End) -> Session:

@@ -8,6 +8,8 @@ SubjectId = NewType("SubjectId", str)
 SessionId = NewType("SessionId", str)
 ClientId = NewType("ClientId", str)
 ReceiptId = NewType("ReceiptId", str)
+PreviewId = NewType("PreviewId", str)
+PlanId = NewType("PlanId", str)
 DialectName = NewType("DialectName", str)
 
 Instant = NewType("Instant", int)

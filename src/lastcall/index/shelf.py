@@ -5,10 +5,21 @@ finding it in step, so that placing the other way round undoes it exactly.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from lastcall.domain.attempts import Code, Strikes
-from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Receipt, Scope
+from lastcall.domain.delivery import DeliveryState
+from lastcall.domain.logout import (
+    OfDialect,
+    OfSessions,
+    OfSubject,
+    OfTenant,
+    OneSession,
+    Receipt,
+    Revocation,
+    Scope,
+)
 from lastcall.domain.session import Session
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import (
@@ -21,6 +32,8 @@ from lastcall.domain.types import (
     TenantId,
     TokenHash,
 )
+from lastcall.index.intentions import Intentions
+from lastcall.index.outbox import DueQueue, Outbox
 from lastcall.index.wheel import Wheel
 
 ScopeKey = SessionId | tuple[SubjectId | None, DialectName | None]
@@ -44,16 +57,18 @@ class Held:
         return self.session.serial
 
 
-def scope_key(scope: Scope) -> ScopeKey:
+def keys_of(scope: Scope) -> Iterable[ScopeKey]:
     match scope:
         case OneSession(session=one):
-            return one
+            return (one,)
+        case OfSessions(sessions=some):
+            return some
         case OfSubject(subject=subject, dialect=dialect):
-            return (subject, dialect)
+            return ((subject, dialect),)
         case OfDialect(dialect=dialect):
-            return (None, dialect)
+            return ((None, dialect),)
         case OfTenant():
-            return (None, None)
+            return ((None, None),)
 
 
 def scope_keys(session: Session) -> tuple[ScopeKey, ...]:
@@ -67,13 +82,15 @@ def spared(scope: Scope) -> SessionId | None:
 
 
 class Shelf:
-    """`tokens`, `deadlines` and `owing` are shared by the shelves of an index."""
+    """What it is made of is shared by the shelves of an index."""
 
     def __init__(
         self,
         tokens: dict[TokenHash, Held],
         deadlines: Wheel[Held],
         owing: dict[tuple[TenantId, ReceiptId], None],
+        queue: DueQueue,
+        depth: Counter[DeliveryState],
     ) -> None:
         self.serial = Serial(0)
         self.subjects: dict[SubjectId, Subject] = {}
@@ -88,6 +105,8 @@ class Shelf:
         self.swept: dict[ReceiptId, Serial] = {}
         self.strikes: dict[str, Strikes] = {}
         self.codes: dict[tuple[SubjectId, str], Code] = {}
+        self.outbox = Outbox(queue, depth)
+        self.intentions = Intentions()
         self.graves: Wheel[Held] = Wheel()
         self.old_receipts: Wheel[ReceiptId] = Wheel()
         self.old_strikes: Wheel[str] = Wheel()
@@ -178,12 +197,22 @@ class Shelf:
             self._owing.pop(owed, None)
         else:
             self._owing[owed] = None
-        key = scope_key(revocation.scope)
-        mark = (revocation.serial, spared(revocation.scope))
         if before is None:
-            self.marks[key] = tuple(sorted((*self.marks.get(key, ()), mark), key=_number))
             self.old_receipts.add(revocation.id, revocation.at)
-        elif after is None:
+        was, will = before is not None and _marks(before), after is not None and _marks(after)
+        if will and not was:
+            self._mark(revocation)
+        elif was and not will:
+            self._unmark(revocation)
+
+    def _mark(self, revocation: Revocation) -> None:
+        mark = (revocation.serial, spared(revocation.scope))
+        for key in keys_of(revocation.scope):
+            self.marks[key] = tuple(sorted((*self.marks.get(key, ()), mark), key=_number))
+
+    def _unmark(self, revocation: Revocation) -> None:
+        mark = (revocation.serial, spared(revocation.scope))
+        for key in keys_of(revocation.scope):
             left = tuple(other for other in self.marks[key] if other != mark)
             if left:
                 self.marks[key] = left
@@ -258,6 +287,11 @@ def _serial(held: Held) -> Serial:
 
 def _number(mark: Mark) -> Serial:
     return mark[0]
+
+
+def _marks(receipt: Receipt) -> bool:
+    """Whether its rule is still needed: sessions named one by one are all ended when it is done."""
+    return not (receipt.complete and isinstance(receipt.revocation.scope, OneSession | OfSessions))
 
 
 def refresh_tokens(session: Session) -> tuple[TokenHash, ...]:

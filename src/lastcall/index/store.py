@@ -1,20 +1,21 @@
 """A store on the index: bodies one after the other, durability through a log, checks that wait."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from types import TracebackType
 from typing import Protocol
 
 from lastcall.domain.audit import Record
+from lastcall.domain.delivery import Delivery, DeliveryId, DeliveryState
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.logout import Receipt
 from lastcall.domain.session import Session, touched
 from lastcall.domain.subject import Subject
-from lastcall.domain.types import Instant, ReceiptId, SessionId, TenantId, TokenHash
-from lastcall.index.shelf import Held, ScopeKey, scope_key, scope_keys
-from lastcall.index.tables import Changed, Index, Touched
+from lastcall.domain.types import ClientId, Instant, ReceiptId, SessionId, TenantId, TokenHash
+from lastcall.index.shelf import Held, ScopeKey, keys_of, scope_keys
+from lastcall.index.tables import Changed, Fact, Index, Touched
 from lastcall.index.transaction import IndexTransaction
 from lastcall.ports import Found
 
@@ -53,6 +54,7 @@ class Ticket:
 
     about: Sequence[Mark]
     records: Sequence[Record]
+    owed: bool
     waiters: list[asyncio.Future[None]] = field(default_factory=list)
 
 
@@ -75,6 +77,7 @@ class IndexStore:
         self.failed: StoreUnavailable | None = None
         self.on_failure: Callable[[StoreUnavailable], None] | None = None
         self.on_record: Callable[[Record], None] | None = None
+        self.on_owed: Callable[[], None] | None = None
         self.index = index
         self._refusal: StoreUnavailable | None = None
         self._log = log
@@ -187,15 +190,18 @@ class IndexStore:
         self._submitted = ticket
         about: list[Mark] = []
         records: list[Record] = []
+        owed = False
         for change in changes:
             if isinstance(change, Changed):
                 if isinstance(change.after, Record):
                     records.append(change.after)
+                elif isinstance(change.after, Delivery):
+                    owed = owed or _to_be_tried(change.before, change.after)
                 else:
                     about += _about(change)
         for mark in about:
             self._undurable[mark] = ticket
-        self._pending[ticket] = Ticket(about, records)
+        self._pending[ticket] = Ticket(about, records, owed)
         if at_once:
             self._report(ticket, None)
 
@@ -210,6 +216,7 @@ class IndexStore:
         if error is not None:
             self._fail(error)
             return
+        owed = False
         while self._durable < ticket and self.failed is None:
             self._durable += 1
             done = self._pending.pop(self._durable)
@@ -219,9 +226,12 @@ class IndexStore:
             if self.on_record is not None:
                 for record in done.records:
                     self.on_record(record)
+            owed = owed or done.owed
             for waiter in done.waiters:
                 if not waiter.done():
                     waiter.set_result(None)
+        if owed and self.on_owed is not None:
+            self.on_owed()
 
     def _fail(self, error: BaseException) -> None:
         if self.failed is not None:
@@ -236,6 +246,32 @@ class IndexStore:
         self._pending.clear()
         if self.on_failure is not None:
             self.on_failure(self.failed)
+
+    # --- the outbox ---
+
+    def due(
+        self,
+        now: Instant,
+        *,
+        most_of_one: int,
+        limit: int,
+        but_not: frozenset[ClientId] = frozenset(),
+    ) -> Sequence[tuple[TenantId, DeliveryId, ClientId]]:
+        found = self.index.queue.due(
+            now,
+            most_of_one=most_of_one,
+            limit=limit,
+            skip=lambda line: line[1] in but_not,
+            skipped=len(but_not),
+        )
+        return [(tenant, delivery, client) for (tenant, client), delivery in found]
+
+    def next_due(self, but_not: frozenset[ClientId] = frozenset()) -> Instant | None:
+        at = self.index.queue.next_due(lambda line: line[1] in but_not)
+        return None if at is None else Instant(at)
+
+    def outbox_depth(self) -> Mapping[DeliveryState, int]:
+        return {state: self.index.depth[state] for state in DeliveryState}
 
     # --- figures, the sweep, the end ---
 
@@ -285,6 +321,12 @@ class Turn:
         await self._store.end(self._tx, error)
 
 
+def _to_be_tried(before: Fact | None, after: Delivery) -> bool:
+    return after.next_at is not None and not (
+        isinstance(before, Delivery) and before.next_at == after.next_at
+    )
+
+
 def _about(change: Changed) -> list[Mark]:
     """What a check of which tokens depends on: nothing, for most tables."""
     match (change.before, change.after):
@@ -295,7 +337,7 @@ def _about(change: Changed) -> list[Mark]:
         case (Subject() as one, _) | (_, Subject() as one):
             return [(change.tenant, (one.id, None))]
         case (None, Receipt() as one):
-            return [(change.tenant, scope_key(one.revocation.scope))]
+            return [(change.tenant, key) for key in keys_of(one.revocation.scope)]
         case _:
             return []
 

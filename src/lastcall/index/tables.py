@@ -1,19 +1,25 @@
 """The whole index: a shelf for each tenant, the tokens of all, and the head of the audit chain."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TypeVar, assert_never
 
 from lastcall.domain.attempts import Code, Strikes
 from lastcall.domain.audit import GENESIS, Record
+from lastcall.domain.client import AccountName, Client
+from lastcall.domain.delivery import Attempt, Delivery, DeliveryState
 from lastcall.domain.logout import Receipt
+from lastcall.domain.plan import Plan, Preview, Remembered
 from lastcall.domain.session import Session
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import Instant, ReceiptId, Serial, SessionId, TenantId, TokenHash
+from lastcall.index.intentions import IntendedFact
+from lastcall.index.outbox import DueQueue, OutboxFact
 from lastcall.index.shelf import Held, Shelf, deadline_of
 from lastcall.index.wheel import Wheel
 from lastcall.ports import Found
 
-Fact = Subject | Session | Receipt | Strikes | Code | Record | int
+Fact = Subject | Session | Receipt | Strikes | Code | Record | OutboxFact | IntendedFact | int
 """A row of any table; a bare number is the tenant's serial."""
 
 
@@ -44,13 +50,17 @@ class Index:
         self.shelves: dict[TenantId, Shelf] = {}
         self.deadlines: Wheel[Held] = Wheel()
         self.owing: dict[tuple[TenantId, ReceiptId], None] = {}
+        self.queue: DueQueue = DueQueue()
+        self.depth: Counter[DeliveryState] = Counter()
         self.seq = 0
         self.digest = GENESIS
 
     def shelf(self, tenant: TenantId) -> Shelf:
         shelf = self.shelves.get(tenant)
         if shelf is None:
-            shelf = self.shelves[tenant] = Shelf(self.tokens, self.deadlines, self.owing)
+            shelf = self.shelves[tenant] = Shelf(
+                self.tokens, self.deadlines, self.owing, self.queue, self.depth
+            )
         return shelf
 
     def place(self, tenant: TenantId, before: Fact | None, after: Fact | None) -> None:
@@ -71,6 +81,10 @@ class Index:
                 shelf.place_subject(_as(Subject, before), _as(Subject, after))
             case Code():
                 shelf.place_code(_as(Code, before), _as(Code, after))
+            case Delivery() | Attempt() | Client() | AccountName():
+                shelf.outbox.place(_outbox(before), _outbox(after))
+            case Preview() | Plan() | Remembered():
+                shelf.intentions.place(_intended(before), _intended(after))
             case serial:
                 shelf.serial = Serial(serial or 0)
 
@@ -100,6 +114,18 @@ def _as(kind: type[F], fact: Fact | None) -> F | None:
     raise TypeError(f"a {type(fact).__name__} in the place of a {kind.__name__}")
 
 
+def _outbox(fact: Fact | None) -> OutboxFact | None:
+    if fact is None or isinstance(fact, Delivery | Attempt | Client | AccountName):
+        return fact
+    raise TypeError(f"a {type(fact).__name__} in the outbox")
+
+
+def _intended(fact: Fact | None) -> IntendedFact | None:
+    if fact is None or isinstance(fact, Preview | Plan | Remembered):
+        return fact
+    raise TypeError(f"a {type(fact).__name__} among what is intended")
+
+
 def at_of(fact: Fact) -> Instant:
     """The instant a row tells of, for the floor of the clock; 0 when it tells of none."""
     match fact:
@@ -113,7 +139,13 @@ def at_of(fact: Fact) -> Instant:
             return fact.revocation.at
         case Subject():
             return fact.changed
-        case Code() | int():
+        case Delivery():
+            return max(fact.created, fact.settled_at or fact.created)
+        case Attempt() | Preview() | Plan() | Remembered():
+            return fact.at
+        case Client():
+            return fact.changed
+        case AccountName() | Code() | int():
             return Instant(0)
         case _:
             assert_never(fact)

@@ -8,8 +8,8 @@ from sys import intern
 from lastcall.domain.attempts import Code, Strikes
 from lastcall.domain.audit import Event, Record, chained
 from lastcall.domain.errors import Conflict, NotFound
-from lastcall.domain.logout import OfSubject, OneSession, Receipt, Revocation
-from lastcall.domain.session import End, Session, State, ended, state_of
+from lastcall.domain.logout import OfSessions, OfSubject, OneSession, Receipt, Revocation
+from lastcall.domain.session import End, Participant, Session, State, ended, joined, state_of
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import (
     DialectName,
@@ -21,42 +21,26 @@ from lastcall.domain.types import (
     TenantId,
     TokenHash,
 )
+from lastcall.index.owing import OutboxRows
 from lastcall.index.pruning import prunable
 from lastcall.index.shelf import refresh_tokens
-from lastcall.index.tables import Changed, Fact, Index
+from lastcall.index.tables import Index
 from lastcall.ports import Page, SessionQuery, searchable
 
 History = Callable[[TenantId, int, int, Sequence[Record]], Sequence[Record]]
 """Audit records of a tenant above a sequence number, up to a limit; the last argument holds those
 of this transaction."""
 
+ONE_BY_ONE = 10_000
+"""Up to so many sessions of a set are looked up; for more, all rows are gone through once."""
 
-class IndexTransaction:
+
+class IndexTransaction(OutboxRows):
     """Implements `lastcall.ports.Transaction`; no method ever suspends."""
 
     def __init__(self, index: Index, tenant: TenantId, history: History) -> None:
-        self.tenant = tenant
-        self.changes: list[Changed] = []
-        self._index = index
-        self._shelf = index.shelf(tenant)
+        super().__init__(index, tenant)
         self._history = history
-        self._sliced: list[ReceiptId] = []
-
-    def _change(self, before: Fact | None, after: Fact | None) -> None:
-        self._index.place(self.tenant, before, after)
-        self.changes.append(Changed(self.tenant, before, after))
-
-    def undo(self) -> None:
-        """Put everything back as it was."""
-        for change in reversed(self.changes):
-            self._index.place(change.tenant, change.after, change.before)
-        for receipt in self._sliced:
-            self._shelf.swept.pop(receipt, None)
-        self.changes.clear()
-
-    def _own(self, tenant: TenantId) -> None:
-        if tenant != self.tenant:
-            raise ValueError(f"a row of {tenant} in a transaction of {self.tenant}")
 
     # --- serials and subjects ---
 
@@ -105,6 +89,7 @@ class IndexTransaction:
     async def remove_subject(self, id: SubjectId) -> None:
         before = self._shelf.subjects.get(id)
         if before is not None:
+            self._unlist_accounts(id)
             self._change(before, None)
 
     # --- sessions ---
@@ -183,6 +168,15 @@ class IndexTransaction:
         self._change(before, after)
         return after
 
+    async def join(self, id: SessionId, participant: Participant) -> Session | None:
+        before = await self.session(id)
+        if before is None or before.ended is not None:
+            return None
+        after = joined(before, participant)
+        if after != before:
+            self._change(before, after)
+        return after
+
     async def end_session(self, id: SessionId, end: End) -> Session | None:
         before = await self.session(id)
         if before is None or before.ended is not None:
@@ -206,6 +200,9 @@ class IndexTransaction:
             case OneSession(session=one):
                 held = self._shelf.sessions.get(one)
                 rows: Sequence[Session] = () if held is None else (held.session,)
+            case OfSessions(sessions=some) if len(some) <= ONE_BY_ONE:
+                found = (self._shelf.sessions.get(one) for one in some)
+                rows = sorted((held.session for held in found if held), key=_serial)
             case OfSubject(subject=subject):
                 rows = self._shelf.unended_of(subject)
             case _:
@@ -289,6 +286,10 @@ class IndexTransaction:
         for row in went:
             self._change(row, None)
         return len(went)
+
+
+def _serial(session: Session) -> Serial:
+    return session.serial
 
 
 def _compact(session: Session) -> Session:

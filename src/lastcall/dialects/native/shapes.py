@@ -173,8 +173,11 @@ class Account(Told, frozen=True, kw_only=True):
 
 
 class ReceiptScope(Told, frozen=True, kw_only=True):
-    kind: Literal["session", "subject", "dialect", "tenant"]
+    """`sessions` is how many were meant, where a logout named them one by one."""
+
+    kind: Literal["session", "sessions", "subject", "dialect", "tenant"]
     session: str | None = None
+    sessions: int | None = None
     subject: str | None = None
     dialect: str | None = None
     keep: str | None = None

@@ -2,7 +2,15 @@
 
 from lastcall.dialects.native import shapes
 from lastcall.domain.factor import AMR
-from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Receipt, Scope
+from lastcall.domain.logout import (
+    OfDialect,
+    OfSessions,
+    OfSubject,
+    OfTenant,
+    OneSession,
+    Receipt,
+    Scope,
+)
 from lastcall.domain.session import Session
 from lastcall.domain.subject import Subject, role_of, second_factors
 from lastcall.wire import iso_time
@@ -82,6 +90,8 @@ def _scope_view(scope: Scope) -> shapes.ReceiptScope:
     match scope:
         case OneSession(session=one):
             return shapes.ReceiptScope(kind="session", session=one)
+        case OfSessions(sessions=some):
+            return shapes.ReceiptScope(kind="sessions", sessions=len(some))
         case OfSubject(subject=subject, dialect=dialect, keep=keep):
             return shapes.ReceiptScope(kind="subject", subject=subject, dialect=dialect, keep=keep)
         case OfDialect(dialect=dialect):

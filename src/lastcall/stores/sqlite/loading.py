@@ -16,6 +16,7 @@ from lastcall.domain.session import Device, End, Participant, Session
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import EndReason, Instant, Kind, Serial, TenantId, TokenHash
 from lastcall.index import Fact, Index
+from lastcall.stores.sqlite import outbox
 from lastcall.stores.sqlite.rows import KINDS
 
 SERIALS = "SELECT tenant, serial FROM tenants ORDER BY tenant"
@@ -53,6 +54,7 @@ def _facts(db: Connection) -> Iterator[tuple[TenantId, Fact]]:
         yield tenant, _strikes(rest)
     for tenant, *rest in db.execute(CODES):
         yield tenant, _code(rest)
+    yield from outbox.facts(db)
 
 
 def records(db: Connection, tenant: TenantId, after: int, limit: int) -> Sequence[Record]:
@@ -95,6 +97,7 @@ def _session(row: Sequence[Any]) -> Session:
         spent=tuple(TokenHash(spent[at : at + 32]) for at in range(0, len(spent), 32)),
         participants=_participants(row[20]),
         ended=None if row[21] is None else End(at=row[21], why=EndReason(row[22]), by=row[23]),
+        impersonator=row[24],
     )
 
 

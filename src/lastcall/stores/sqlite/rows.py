@@ -1,16 +1,25 @@
 """The statements that write: one for each change, each checked to have found its row."""
 
-import msgspec
 from apsw import Connection
 
 from lastcall.domain.attempts import Code, Strikes
 from lastcall.domain.audit import Record
 from lastcall.domain.errors import Invalid
-from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Receipt, Scope
+from lastcall.domain.logout import (
+    OfDialect,
+    OfSessions,
+    OfSubject,
+    OfTenant,
+    OneSession,
+    Receipt,
+    Scope,
+)
 from lastcall.domain.session import Session
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import TenantId
 from lastcall.index import Changed, Fact, Touched
+from lastcall.stores.sqlite import outbox
+from lastcall.stores.sqlite.outbox import Row, Statement, Value, json
 
 PUT_SERIAL = """
 INSERT INTO tenants (tenant, serial) VALUES (?, ?)
@@ -30,11 +39,12 @@ ON CONFLICT DO UPDATE SET
 REMOVE_SUBJECT = "DELETE FROM subjects WHERE tenant = ? AND id = ?"
 
 ADD_SESSION = """
-INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO sessions
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 RENEW_SESSION = """
 UPDATE sessions
-SET token_hash = ?, token_expires = ?, refresh_hash = ?, spent = ?, factors = ?
+SET token_hash = ?, token_expires = ?, refresh_hash = ?, spent = ?, factors = ?, participants = ?
 WHERE tenant = ? AND serial = ? AND ended_at IS NULL
 """
 END_SESSION = """
@@ -69,10 +79,6 @@ DROP_CODE = "DELETE FROM codes WHERE tenant = ? AND subject = ? AND purpose = ?"
 
 ADD_RECORD = "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
-Value = str | int | bytes | None
-Statement = tuple[str, tuple[Value, ...]]
-
-
 MAX_INTEGER = 2**63 - 1
 
 
@@ -105,15 +111,16 @@ def statement(change: Changed | Touched) -> Statement:
 
 
 def _statement(tenant: TenantId, before: Fact | None, after: Fact | None) -> Statement:
-    match before if after is None else after:
+    changed = before if after is None else after
+    if isinstance(changed, Row):
+        return outbox.statement(tenant, changed, new=before is None, gone=after is None)
+    match changed:
         case Session() as one:
             return _session(one, new=before is None, gone=after is None)
         case Record() as one:
             return ADD_RECORD, _record(one)
-        case Strikes() as one if after is None:
-            return CLEAR_STRIKES, (tenant, one.key)
         case Strikes() as one:
-            return PUT_STRIKES, (tenant, one.key, one.count, one.since, one.locked_until)
+            return _strikes(tenant, one, gone=after is None)
         case Receipt() as one:
             return _receipt(one, new=before is None, gone=after is None)
         case Subject() as one if after is None:
@@ -129,6 +136,12 @@ def _statement(tenant: TenantId, before: Fact | None, after: Fact | None) -> Sta
             return PUT_SERIAL, (tenant, serial)
 
 
+def _strikes(tenant: TenantId, one: Strikes, *, gone: bool) -> Statement:
+    if gone:
+        return CLEAR_STRIKES, (tenant, one.key)
+    return PUT_STRIKES, (tenant, one.key, one.count, one.since, one.locked_until)
+
+
 def _session(one: Session, *, new: bool, gone: bool) -> Statement:
     key = (one.tenant, one.serial)
     if new:
@@ -139,7 +152,7 @@ def _session(one: Session, *, new: bool, gone: bool) -> Statement:
         end = one.ended
         return END_SESSION, (end.at, end.why, end.by, one.last_seen, *key)
     secrets = (one.token_hash, one.token_expires, one.refresh_hash, b"".join(one.spent))
-    return RENEW_SESSION, (*secrets, json(one.factors), *key)
+    return RENEW_SESSION, (*secrets, json(one.factors), json(one.participants), *key)
 
 
 def _whole_session(one: Session) -> tuple[Value, ...]:
@@ -168,6 +181,7 @@ def _whole_session(one: Session) -> tuple[Value, ...]:
         b"".join(one.spent),
         json(one.participants),
         *ending,
+        one.impersonator,
     )
 
 
@@ -230,12 +244,9 @@ def _record(one: Record) -> tuple[Value, ...]:
     )
 
 
-def json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
-
-
 KINDS: dict[str, type[Scope]] = {
     "session": OneSession,
+    "sessions": OfSessions,
     "subject": OfSubject,
     "dialect": OfDialect,
     "tenant": OfTenant,

@@ -12,7 +12,8 @@ from lastcall.domain.audit import Record
 from lastcall.domain.types import Instant, Serial, TenantId
 from lastcall.index import Changed, Report, Touched, at_of
 from lastcall.stores.sqlite.loading import records
-from lastcall.stores.sqlite.rows import Statement, execute, statement
+from lastcall.stores.sqlite.outbox import Statement
+from lastcall.stores.sqlite.rows import execute, statement
 from lastcall.stores.sqlite.witness import Sighting, Witness
 
 ADVANCE_HEAD = "UPDATE head SET batch = ?, latest = ?"

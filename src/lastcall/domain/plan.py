@@ -1,0 +1,70 @@
+"""Mass logouts before they happen: previewed, planned, asked for once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from lastcall.domain.types import (
+    Instant,
+    PlanId,
+    PreviewId,
+    ReceiptId,
+    SessionId,
+    SubjectId,
+    TenantId,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """The exact set a filter named at `at`. `words` say the filter, `counts` what it came to."""
+
+    id: PreviewId
+    tenant: TenantId
+    by: SubjectId | None
+    by_name: str
+    at: Instant
+    words: str
+    sessions: tuple[SessionId, ...]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    expires: Instant
+
+
+class PlanState(StrEnum):
+    """`WAITING` for a second person; `SCHEDULED` for its time."""
+
+    WAITING = "waiting"
+    SCHEDULED = "scheduled"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+OPEN_PLANS = frozenset({PlanState.WAITING, PlanState.SCHEDULED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A mass logout that was asked for and waits. It keeps its preview, which may expire."""
+
+    id: PlanId
+    tenant: TenantId
+    state: PlanState
+    preview: Preview
+    by: SubjectId | None
+    by_name: str
+    at: Instant
+    reason: str
+    start: Instant
+    approved_by: SubjectId | None = None
+    approved_by_name: str = ""
+    receipt: ReceiptId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What a request with an idempotency key came to. `key` and `body` are digests."""
+
+    key: str
+    body: str
+    result: str
+    at: Instant
