@@ -39,7 +39,8 @@ class Witness:
     def read(self) -> Sighting | None:
         """The newest whole slot; None when there is no file. Raises `RolledBack` if none is."""
         try:
-            raw = self.path.read_bytes()
+            with self.path.open("rb") as file:
+                raw = file.read(2 * SLOT)
         except FileNotFoundError:
             return None
         slots = (_unpack(raw[start : start + SLOT]) for start in (0, SLOT))
