@@ -1,59 +1,54 @@
 """Ports that let something else happen in the middle of a request."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
-from lastcall.domain.types import Instant, ReceiptId, SessionId, TenantId, TokenHash
-from lastcall.ports import Found, Passwords, Store, Transaction
+from lastcall.domain.types import TenantId, TokenHash
+from lastcall.ports import Found, Passwords
+from lastcall.stores.memory import MemoryStore
 
 Happening = Callable[[], Awaitable[object]]
 
 
-class InterposedStore:
-    """Before the `at`-th look at the store, counted from 1, lets `happening` happen once.
+class InterposedStore(MemoryStore):
+    """Once armed, lets `happening` happen before the `at`-th look from then on, counted from 1.
 
-    A look is a transaction or a check of a token. What happens uses the store beneath, and is
-    whole before the request goes on.
+    A look is a transaction or a check of a token. What happens is whole before the request goes
+    on, and its own looks do not count.
     """
 
-    def __init__(self, beneath: Store, at: int, happening: Happening) -> None:
-        self.beneath = beneath
-        self.left = at
-        self.happening = happening
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = 0
+        self._happening: Happening | None = None
+        self.happened = False
 
-    @property
-    def happened(self) -> bool:
-        return self.left <= 0
+    def arm(self, at: int, happening: Happening) -> None:
+        self._left, self._happening, self.happened = at, happening, False
+
+    def disarm(self) -> None:
+        self._happening = None
 
     async def _look(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            await self.happening()
+        self._left -= 1
+        if self._left == 0 and self._happening is not None:
+            happening, self._happening = self._happening, None
+            await happening()
+            self.happened = True
+
+    def transaction(self, tenant: TenantId) -> Any:
+        return self._looked_at(tenant)
 
     @asynccontextmanager
-    async def transaction(self, tenant: TenantId) -> AsyncIterator[Transaction]:
+    async def _looked_at(self, tenant: TenantId) -> AsyncIterator[Any]:
         await self._look()
-        async with self.beneath.transaction(tenant) as tx:
+        async with super().transaction(tenant) as tx:
             yield tx
 
     async def find(self, token: TokenHash) -> Found | None:
         await self._look()
-        return await self.beneath.find(token)
-
-    def touch(self, found: Found, at: Instant) -> None:
-        self.beneath.touch(found, at)
-
-    async def unswept(self) -> Sequence[tuple[TenantId, ReceiptId]]:
-        return await self.beneath.unswept()
-
-    async def past_deadline(self, now: Instant, limit: int) -> Sequence[tuple[TenantId, SessionId]]:
-        return await self.beneath.past_deadline(now, limit)
-
-    async def live_sessions(self) -> int:
-        return await self.beneath.live_sessions()
-
-    async def close(self) -> None:
-        await self.beneath.close()
+        return await super().find(token)
 
 
 class InterposedPasswords:

@@ -5,7 +5,6 @@ request is over before it does.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -52,26 +51,30 @@ LOSSES = (demoted, disabled, removed, given_a_new_password, logged_out)
 async def test_who_loses_authority_on_the_way_ends_nobody(way: Ending, loss: Loss) -> None:
     """Abuse 42."""
     for at in count(1):
-        world = await make_crowd()
+        store = InterposedStore()
+        world = await make_crowd(store=store)
         by = await way.wire.enter(world, peer("admin-a"))
         held = await way.wire.enter(world, peer("engineer-b"))
-        done_before: list[bool] = []
+        ended_before: list[bool] = []
 
         async def happening(
-            world: World = world, by: Held = by, held: Held = held, done: list[bool] = done_before
+            world: World = world,
+            by: Held = by,
+            held: Held = held,
+            ended_before: list[bool] = ended_before,
         ) -> None:
-            done.append(not await alive(world, held))
+            ended_before.append(not await alive(world, held))
             await loss(world, by)
 
-        store = InterposedStore(world.env.store, at, happening)
-        during = replace(world, env=replace(world.env, store=store))
-        answer = await way.run(during, by, Target.of(held))
+        store.arm(at, happening)
+        answer = await way.run(world, by, Target.of(held))
+        store.disarm()
         if not store.happened:
             assert answer.granted
             assert at > 2
             break
-        ended = not await alive(world, held)
         if loss is logged_out and PASSWORD in way.ask(by, Target.of(held)).target:
             continue  # a password needs no session to stand on
-        assert ended is done_before[0], f"ended after the loss, at look {at}"
+        ended = not await alive(world, held)
+        assert ended is ended_before[0], f"ended after the loss, at look {at}"
         assert answer.granted is ended, f"said otherwise, at look {at}"
