@@ -48,9 +48,12 @@ lock:
 
 # --- set-up: a stamp is older than its lock exactly when there is something to do ---
 
-.venv/run.stamp: requirements/run.txt requirements/build.txt pyproject.toml scripts/make-venv
+.venv/made.stamp: scripts/make-venv
 	@echo "Setting up .venv (once) ..."
 	@scripts/make-venv .venv
+	@touch $@
+
+.venv/run.stamp: requirements/run.txt requirements/build.txt pyproject.toml .venv/made.stamp
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements/build.txt -r requirements/run.txt
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
