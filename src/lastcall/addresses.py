@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from urllib.parse import SplitResult, urlsplit
 
@@ -79,6 +80,7 @@ class Place:
     literal: Address | None
 
 
+@lru_cache(4_096)
 def place(url: str, *, private: bool = False) -> Place:
     """Check a URL as written; `private` allows http and inside addresses. Raises `Forbidden`."""
     if len(url) > LONGEST_URL:

@@ -22,7 +22,7 @@ class Answer:
 class NoAnswer(Exception):
     """No usable answer. `sent`: whether the request may have reached the other side.
 
-    `reason` is one of connect, timeout, tls, address, redirect, too-large, protocol.
+    `reason` is one of connect, timeout, tls, address, redirect, too-large, lost, protocol.
     """
 
     def __init__(self, reason: str, *, sent: bool) -> None:

@@ -2,9 +2,18 @@
 
 from collections.abc import Callable, Mapping
 
+from lastcall.connectors.backchannel import Backchannel
+from lastcall.connectors.global_token_revocation import GlobalTokenRevocation
+from lastcall.connectors.shared_signals import SharedSignals
+from lastcall.connectors.webhook import Webhook
 from lastcall.outward import Connector, Egress, Signer
 
 Make = Callable[[Egress, Signer], Connector]
 
-CONNECTORS: Mapping[str, Make] = {}
+CONNECTORS: Mapping[str, Make] = {
+    Backchannel.name: Backchannel,
+    GlobalTokenRevocation.name: GlobalTokenRevocation,
+    SharedSignals.name: SharedSignals,
+    Webhook.name: Webhook,
+}
 """How to make each of them, by the name clients are configured with."""
