@@ -28,6 +28,9 @@ SECRETS = frozenset(
 )
 """Field names that are never printed, should one ever be logged."""
 
+CHATTY = ("python_multipart",)
+"""Libraries that complain of what clients send, byte by byte."""
+
 SERVER = ("uvicorn", "uvicorn.error", "uvicorn.asgi")
 
 
@@ -59,6 +62,8 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(logging.NOTSET)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     access = logging.getLogger("uvicorn.access")  # prints addresses as they were asked for
     access.handlers.clear()
     access.propagate = False

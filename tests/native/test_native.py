@@ -213,3 +213,19 @@ async def test_what_was_sent_is_not_said_back() -> None:
         reply = await api.ask("GET", f"/v1/sessions?{query}", token=token)
         assert code(reply) == "invalid"
         assert "canary" not in reply.body.decode()
+
+
+async def test_a_refused_change_by_cookie_is_on_record() -> None:
+    api = await client()
+    body = {"username": "monitor", "password": "Monitor_1234", "cookie": True}
+    reply = await api.ask("POST", "/v1/login", body)
+    cookie = dict(reply.headers)["Set-Cookie"].partition(";")[0]
+    for path in ("/v1/logout", "/v1/step-up", "/v1/password"):
+        assert code(await api.ask("POST", path, Cookie=cookie)) == "csrf"
+    async with api.world.env.store.transaction(TENANT) as tx:
+        events = [record.event for record in await tx.records()]
+    assert [(one.action, one.code) for one in events if one.outcome == "refused"] == [
+        ("logout", "csrf"),
+        ("step-up", "csrf"),
+        ("subject-changed", "csrf"),
+    ]

@@ -3,10 +3,12 @@
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
+from lastcall.authority.refusals import refusals
 from lastcall.authority.validate import validate
 from lastcall.dialects.native.problems import COOKIE, CsrfRefused
 from lastcall.dialects.native.settings import Settings
 from lastcall.domain.access import Caller
+from lastcall.domain.audit import Action
 from lastcall.domain.errors import NotAuthenticated
 from lastcall.domain.session import Session
 from lastcall.domain.token import SECRET_BYTES, derive, same
@@ -66,8 +68,13 @@ def tenants(call: Call[Settings]) -> frozenset[TenantId]:
     return frozenset({call.tenant, *map(TenantId, call.settings.more_tenants)})
 
 
-async def known(call: Call[Settings], *, changes: bool = False, any_dialect: bool = False) -> Known:
-    """The caller. Raises `NotAuthenticated`; `CsrfRefused` for a change by cookie alone."""
+async def known(
+    call: Call[Settings], *, changes: Action | None = None, any_dialect: bool = False
+) -> Known:
+    """The caller. Raises `NotAuthenticated`; `CsrfRefused` for a change by cookie alone.
+
+    `changes` is what the call is about to do, for the audit record of the latter refusal.
+    """
     given = offered(call)
     if given is None:
         raise NotAuthenticated("nothing offered")
@@ -85,8 +92,9 @@ async def known(call: Call[Settings], *, changes: bool = False, any_dialect: boo
     in_browser = session.dialect == NATIVE_NAME and session.kind is Kind.BROWSER
     if given.by_cookie and not in_browser:
         raise NotAuthenticated("this session was not given to a browser")
-    if given.by_cookie and changes:
-        _require_same_site(call, given.token)
+    if given.by_cookie and changes is not None:
+        async with refusals(call.env, caller, changes):
+            _require_same_site(call, given.token)
     return Known(caller=caller, session=session, offered=given)
 
 

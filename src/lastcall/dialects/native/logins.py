@@ -11,6 +11,7 @@ from lastcall.dialects.native.callers import cookie_of, csrf_of, known, mint, te
 from lastcall.dialects.native.problems import CsrfRefused
 from lastcall.dialects.native.reading import json_as
 from lastcall.dialects.native.settings import Settings
+from lastcall.domain.audit import Action
 from lastcall.domain.factor import Method
 from lastcall.domain.session import Session
 from lastcall.domain.subject import Subject
@@ -52,7 +53,7 @@ async def log_in(call: Call[Settings]) -> Reply:
 
 async def step_up_session(call: Call[Settings]) -> Reply:
     """The answer carries the token that replaces the one the call was made with."""
-    known_by = await known(call, changes=True)
+    known_by = await known(call, changes=Action.STEP_UP)
     asked = json_as(call, shapes.StepUp, optional=True)
     code, method = asked.code, _method(asked.method)
     if asked.password is not None:
@@ -64,7 +65,7 @@ async def step_up_session(call: Call[Settings]) -> Reply:
 
 async def change_password(call: Call[Settings]) -> Reply:
     """One's own. The current one is proved anew, with the second factor if one is on."""
-    caller = (await known(call, changes=True)).caller
+    caller = (await known(call, changes=Action.SUBJECT_CHANGED)).caller
     asked = json_as(call, shapes.NewPassword)
     await prove(
         call.env,

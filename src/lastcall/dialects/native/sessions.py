@@ -12,6 +12,7 @@ from lastcall.dialects.native.reading import json_as, query_as
 from lastcall.dialects.native.settings import Settings
 from lastcall.dialects.native.views import account_view, receipt_view, session_view
 from lastcall.domain.access import Permission
+from lastcall.domain.audit import Action
 from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Scope, covers
 from lastcall.domain.types import DialectName, Kind, ReceiptId, Serial, SessionId, SubjectId
 from lastcall.ports import SessionQuery
@@ -63,13 +64,13 @@ async def sessions(call: Call[Settings]) -> Reply:
 
 
 async def end_session(call: Call[Settings]) -> Reply:
-    known_by = await known(call, changes=True)
+    known_by = await known(call, changes=Action.LOGOUT)
     return await _end(call, known_by, OneSession(session=SessionId(call.segments["id"])), "")
 
 
 async def log_out(call: Call[Settings]) -> Reply:
     """Without a body: the session the call is made with."""
-    known_by = await known(call, changes=True)
+    known_by = await known(call, changes=Action.LOGOUT)
     asked = json_as(call, shapes.Logout, optional=True)
     return await _end(call, known_by, _scope(known_by, asked.scope), asked.reason)
 
