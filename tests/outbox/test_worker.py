@@ -203,8 +203,8 @@ async def test_a_connector_that_hangs_is_cut_off_and_delays_nobody() -> None:
     worker = at_work(world, connector)
     running = asyncio.create_task(worker.run())
     async with asyncio.timeout(5):
-        while set(await states(world, rows[4:])) != {DeliveryState.ACKNOWLEDGED}:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110  # what is watched is the store
+        while set(await states(world, rows[4:])) != {DeliveryState.ACKNOWLEDGED}:  # noqa: ASYNC110  # what is watched is the store
+            await asyncio.sleep(0.01)
     assert await states(world, rows[:1]) == [DeliveryState.QUEUED]
     worker.stop()
     await running
