@@ -1,5 +1,6 @@
 """What telling applications needs: a way out, a signature, and one connector for each wire."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -151,7 +152,8 @@ def judged(answer: Answer, *, ok: frozenset[int] = frozenset({200, 201, 202, 204
     elif status in RETRYABLE:
         outcome = Outcome.RETRY
         text = answer.headers.get("retry-after", "")
-        retry_after = Duration(int(text) * 1_000 if text.isascii() and text.isdigit() else 0)
+        seconds = int(text) if re.fullmatch("[0-9]{1,9}", text, re.ASCII) else 0
+        retry_after = Duration(seconds * 1_000)
     else:
         outcome = Outcome.REFUSED
     return Told(
