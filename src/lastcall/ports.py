@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lastcall.domain.attempts import Code, Strikes
-from lastcall.domain.audit import Event, Record
+from lastcall.domain.audit import Event, Link, Record
 from lastcall.domain.client import Client
 from lastcall.domain.delivery import Attempt, Delivery, DeliveryId, DeliveryState
 from lastcall.domain.logout import Receipt, Revocation
@@ -200,8 +200,8 @@ class Transaction(Protocol):
 
     async def client(self, id: ClientId) -> Client | None: ...
     async def client_named(self, name: str) -> Client | None: ...
-    async def clients(self) -> Sequence[Client]:
-        """All of them, by name."""
+    async def clients(self, *, always: bool = False) -> Sequence[Client]:
+        """By name: all of them, or those that are told of every ended session."""
         ...
 
     async def put_client(self, client: Client) -> None:
@@ -246,6 +246,14 @@ class Transaction(Protocol):
         """How many of a receipt's deliveries each client has in each state."""
         ...
 
+    async def unsettled(self, receipt: ReceiptId) -> int:
+        """How many of a receipt's deliveries are to be tried, or tried again."""
+        ...
+
+    async def last_settled(self, receipt: ReceiptId) -> Instant | None:
+        """When the latest of a receipt's deliveries settled; None when none has."""
+        ...
+
     async def add_attempt(self, attempt: Attempt) -> None:
         """Raises `NotFound` without its delivery, `Conflict` when the number is taken."""
         ...
@@ -272,6 +280,18 @@ class Transaction(Protocol):
 
     async def records(self, after: int = 0, limit: int = 100) -> Sequence[Record]:
         """This tenant's audit records with a higher sequence number, in order."""
+        ...
+
+    async def record_of(self, receipt: ReceiptId) -> Record | None:
+        """The first audit record that names the receipt: the one of the logout itself."""
+        ...
+
+    async def links(self, after: int = 0, limit: int = 100) -> Sequence[Link]:
+        """The chain itself, in order; of other tenants' records only what stands for them."""
+        ...
+
+    async def head(self) -> tuple[int, bytes]:
+        """The chain's last sequence number and digest, whosever record that is."""
         ...
 
     async def prune(self, ended_before: Instant, now: Instant, limit: int) -> int:

@@ -29,6 +29,7 @@ def snapshot(index: Index) -> dict[str, Any]:
                 "strikes": shelf.strikes.copy(),
                 "codes": shelf.codes.copy(),
                 "clients": shelf.outbox.clients.copy(),
+                "always": shelf.outbox.always.copy(),
                 "client_names": shelf.outbox.client_names.copy(),
                 "accounts": copy.deepcopy(shelf.outbox.accounts),
                 "deliveries": shelf.outbox.deliveries.copy(),

@@ -1,10 +1,12 @@
 """Ending sessions: the one way every logout, eviction and change of an account goes through."""
 
 from base64 import b32encode
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import assert_never
 
-from lastcall.domain.access import Caller
+from lastcall.authority.owing import owe, owe_subject
+from lastcall.domain.access import Caller, operator
 from lastcall.domain.logout import (
     OfDialect,
     OfSessions,
@@ -15,8 +17,9 @@ from lastcall.domain.logout import (
     Revocation,
     Scope,
 )
+from lastcall.domain.origin import Origin
 from lastcall.domain.session import Session
-from lastcall.domain.types import EndReason, ReceiptId
+from lastcall.domain.types import EndReason, ReceiptId, SessionId
 from lastcall.ports import Env, Transaction
 
 
@@ -51,9 +54,19 @@ def words(scope: Scope) -> str:
 
 
 async def end_scope(
-    tx: Transaction, env: Env, by: Caller, scope: Scope, why: EndReason, reason: str
+    tx: Transaction,
+    env: Env,
+    by: Caller,
+    scope: Scope,
+    why: EndReason,
+    reason: str,
+    *,
+    whole: bool = False,
 ) -> Logout:
-    """Leave the revocation, and end up to a batch of the rows it covers."""
+    """Leave the revocation, and end up to a batch of the rows it covers, or all if `whole`.
+
+    Every application is owed its notice by the transaction that ends the row.
+    """
     revocation = Revocation(
         id=new_receipt_id(env),
         tenant=tx.tenant,
@@ -66,10 +79,36 @@ async def end_scope(
         reason=reason,
         via=by.origin.dialect,
     )
-    batch = env.policy(tx.tenant).batch
     await tx.add_revocation(revocation)
-    ended = tuple(await tx.end_sessions(revocation, batch))
-    complete = len(ended) < batch
+    receipt = Receipt(revocation=revocation, sessions_ended=0, complete=False)
+    return await end_batch(tx, env, receipt, whole=whole)
+
+
+async def end_by_rule(
+    tx: Transaction, env: Env, origin: Origin, sessions: Iterable[SessionId], why: EndReason
+) -> Logout:
+    """End these because a rule of the house says so: nobody asked."""
+    scope = OfSessions(sessions=frozenset(sessions))
+    house = replace(operator(tx.tenant, origin), username="")
+    return await end_scope(tx, env, house, scope, why, "")
+
+
+async def end_batch(tx: Transaction, env: Env, receipt: Receipt, *, whole: bool = False) -> Logout:
+    """End the next rows of a receipt that is not complete, and owe what their ends owe."""
+    revocation = receipt.revocation
+    ended: list[Session] = []
+    complete = False
+    while not complete:
+        batch = env.policy(tx.tenant).batch
+        rows = await tx.end_sessions(revocation, batch)
+        ended += rows
+        complete = len(rows) < batch
+        if not whole:
+            break
+    owing = await owe(tx, env, revocation, ended)
+    if receipt.sessions_ended == 0:
+        await owe_subject(tx, env, revocation, owing)
     await tx.progress(revocation.id, len(ended), complete=complete)
-    receipt = Receipt(revocation=revocation, sessions_ended=len(ended), complete=complete)
-    return Logout(receipt=receipt, ended=ended)
+    total = receipt.sessions_ended + len(ended)
+    done = Receipt(revocation=revocation, sessions_ended=total, complete=complete)
+    return Logout(receipt=done, ended=tuple(ended))

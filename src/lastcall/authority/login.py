@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lastcall.authority.credentials import Proven
+from lastcall.authority.ending import end_by_rule
 from lastcall.authority.refusals import refusals
 from lastcall.domain.access import Caller
 from lastcall.domain.audit import Action, event_by
 from lastcall.domain.errors import Superseded
 from lastcall.domain.origin import Origin
 from lastcall.domain.policy import Admission, all_of, capped
-from lastcall.domain.session import End, Lifetime, Session, State, state_of
+from lastcall.domain.session import Lifetime, Session, State, state_of
 from lastcall.domain.subject import Subject, caller_of
 from lastcall.domain.token import hash_token
 from lastcall.domain.types import Duration, EndReason, Instant, Kind, SessionId, later
@@ -99,9 +100,8 @@ async def login(env: Env, origin: Origin, proven: Proven, start: Start) -> Logge
             token_expires=later(now, start.token_life) if start.token_life else None,
             refresh_hash=hash_token(refresh) if refresh else None,
         )
-        evicted = await _make_room(tx, env, session, start.admission)
+        detail = await _make_room(tx, env, session, start.admission, origin)
         await tx.add_session(session)
-        detail = {"evicted": " ".join(evicted)} if evicted else {}
         await tx.record(event_by(caller, now, Action.LOGIN, target=session.id, detail=detail))
     return LoggedIn(
         session=session,
@@ -113,8 +113,12 @@ async def login(env: Env, origin: Origin, proven: Proven, start: Start) -> Logge
 
 
 async def _make_room(
-    tx: Transaction, env: Env, session: Session, admission: tuple[Admission, ...]
-) -> list[SessionId]:
+    tx: Transaction,
+    env: Env,
+    session: Session,
+    admission: tuple[Admission, ...],
+    origin: Origin,
+) -> dict[str, str]:
     """Apply every cap in the very transaction that adds the session, so none is exceeded."""
     policy = env.policy(session.tenant)
     rule = all_of(*admission, capped(policy.sessions_per_subject, policy.when_full))
@@ -124,7 +128,8 @@ async def _make_room(
         for row in rows
         if state_of(row, session.created, await tx.covered_by(row)) is State.LIVE
     ]
-    evicted = rule(session, live)
-    for old in evicted:
-        await tx.end_session(old.id, End(at=session.created, why=EndReason.EVICTED))
-    return [old.id for old in evicted]
+    evicted = [old.id for old in rule(session, live)]
+    if not evicted:
+        return {}
+    done = await end_by_rule(tx, env, origin, evicted, EndReason.EVICTED)
+    return {"evicted": " ".join(evicted), "receipt": done.receipt.revocation.id}

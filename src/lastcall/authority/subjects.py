@@ -67,7 +67,10 @@ async def change_subject(
 
 
 async def remove_subject(env: Env, caller: Caller, id: SubjectId) -> Logout:
-    """Remove an account and end its sessions; its id is never given out again."""
+    """Remove an account and end its sessions; its id is never given out again.
+
+    All of them at once, however many: afterwards nobody knows what applications call it.
+    """
     async with (
         refusals(env, caller, Action.SUBJECT_REMOVED, f"subject:{id}"),
         env.store.transaction(caller.tenant) as tx,
@@ -79,7 +82,7 @@ async def remove_subject(env: Env, caller: Caller, id: SubjectId) -> Logout:
             raise NotFound("no such subject")
         require_over(caller, Permission.SUBJECT_WRITE, role_of(before).rank)
         scope = OfSubject(subject=id)
-        done = await end_scope(tx, env, caller, scope, EndReason.SUBJECT_DELETED, "")
+        done = await end_scope(tx, env, caller, scope, EndReason.SUBJECT_DELETED, "", whole=True)
         await tx.remove_subject(id)
         detail = _ended_detail(done)
         await tx.record(event_by(caller, now, Action.SUBJECT_REMOVED, target=id, detail=detail))

@@ -3,10 +3,11 @@
 Nothing depends on it for refusal: a revocation or a deadline takes effect by itself.
 """
 
+from lastcall.authority.ending import end_batch, end_by_rule
 from lastcall.domain.access import operator
 from lastcall.domain.audit import Action, event_by
 from lastcall.domain.origin import Origin
-from lastcall.domain.session import End, State, state_of
+from lastcall.domain.session import State, state_of
 from lastcall.domain.types import DialectName, EndReason, Instant, ReceiptId, SessionId, TenantId
 from lastcall.ports import Env
 
@@ -46,9 +47,7 @@ async def sweep_revocation(env: Env, tenant: TenantId, id: ReceiptId) -> int:
         receipt = await tx.receipt(id)
         if receipt is None or receipt.complete:
             return 0
-        batch = env.policy(tenant).batch
-        ended = await tx.end_sessions(receipt.revocation, batch)
-        await tx.progress(id, len(ended), complete=len(ended) < batch)
+        ended = (await end_batch(tx, env, receipt)).ended
         detail = {"receipt": id, "sessions": str(len(ended))}
         await tx.record(
             event_by(operator(tenant, SWEEPER), env.clock.now(), Action.SWEEP, detail=detail)
@@ -60,13 +59,17 @@ async def _expire(env: Env, tenant: TenantId, ids: list[SessionId]) -> int:
     ended = 0
     async with env.store.transaction(tenant) as tx:
         now = env.clock.now()
+        due: dict[EndReason, list[SessionId]] = {}
         for one in ids:
             session = await tx.session(one)
             state = state_of(session, now, await tx.covered_by(session)) if session else State.ENDED
             why = REASONS.get(state)
-            if why and await tx.end_session(one, End(at=now, why=why)):
-                ended += 1
-        if ended:
-            detail = {"sessions": str(ended)}
-            await tx.record(event_by(operator(tenant, SWEEPER), now, Action.EXPIRE, detail=detail))
+            if why:
+                due.setdefault(why, []).append(one)
+        for why, sessions in due.items():
+            done = await end_by_rule(tx, env, SWEEPER, sessions, why)
+            ended += len(done.ended)
+            detail = {"receipt": done.receipt.revocation.id, "sessions": str(len(done.ended))}
+            by = operator(tenant, SWEEPER)
+            await tx.record(event_by(by, now, Action.EXPIRE, code=why, detail=detail))
     return ended

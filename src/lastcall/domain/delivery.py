@@ -1,7 +1,7 @@
 """Deliveries: one client owed one notice, and the tries to hand it over."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NewType
 
@@ -94,9 +94,14 @@ class Delivery:
     until: Instant | None = None
 
 
-def delivery_id(receipt: ReceiptId, client: ClientId, whom: str) -> DeliveryId:
-    """The same logout owes the same client the same notice once, however often it is computed."""
-    text = f"{receipt}\0{client}\0{whom}"
+def delivery_id(
+    receipt: ReceiptId, client: ClientId, subject: SubjectId, sid: str, account: str
+) -> DeliveryId:
+    """The same logout owes the same client the same notice once, however often it is computed.
+
+    All that a notice names is in it: nobody can join under another's `sid` to swallow a notice.
+    """
+    text = f"{receipt}\0{client}\0{subject}\0{len(sid)}\0{sid}{account}"
     return DeliveryId("d_" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32])
 
 
@@ -106,23 +111,37 @@ def owed(
     client: Client,
     joined: Participant | None,
     account: str,
+    at: Instant | None = None,
 ) -> Delivery:
-    """What the end of one session owes one client."""
+    """What the end of one session owes one client; from `at` on if not from the logout itself."""
     sid = joined.sid if joined and client.naming is not Naming.SUB else ""
-    whom = f"sid:{sid}" if sid else f"sub:{session.subject}"
+    made = owed_for_subject(revocation, session.subject, client, account, at)
+    if not sid:
+        return made
+    named = delivery_id(revocation.id, client.id, session.subject, sid, account)
+    return replace(made, id=named, sid=sid, session=session.id)
+
+
+def owed_for_subject(
+    revocation: Revocation,
+    subject: SubjectId,
+    client: Client,
+    account: str,
+    at: Instant | None = None,
+) -> Delivery:
+    """One notice for all that a subject has at a client."""
     told = client.can_be_told
+    created = revocation.at if at is None else at
     return Delivery(
-        id=delivery_id(revocation.id, client.id, whom),
+        id=delivery_id(revocation.id, client.id, subject, "", account),
         tenant=revocation.tenant,
         receipt=revocation.id,
         client=client.id,
-        subject=session.subject,
+        subject=subject,
         account=account,
-        sid=sid,
-        session=session.id if sid else None,
-        created=revocation.at,
+        created=created,
         state=DeliveryState.QUEUED if told else DeliveryState.CANNOT_BE_TOLD,
-        next_at=revocation.at if told else None,
-        settled_at=None if told else revocation.at,
+        next_at=created if told else None,
+        settled_at=None if told else created,
         until=later(revocation.at, client.outlives),
     )

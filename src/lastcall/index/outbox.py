@@ -25,6 +25,7 @@ class Outbox:
 
     def __init__(self, queue: DueQueue, depth: Counter[DeliveryState]) -> None:
         self.clients: dict[ClientId, Client] = {}
+        self.always: dict[ClientId, Client] = {}
         self.client_names: dict[str, ClientId] = {}
         self.accounts: dict[ClientId, dict[SubjectId, str]] = {}
         self.deliveries: dict[DeliveryId, Delivery] = {}
@@ -89,9 +90,12 @@ class Outbox:
         if present:
             self.clients[one.id] = one
             self.client_names[one.name] = one.id
+            if one.always:
+                self.always[one.id] = one
         else:
             del self.clients[one.id]
             del self.client_names[one.name]
+            self.always.pop(one.id, None)
 
     def _account(self, one: AccountName, *, present: bool) -> None:
         listed = self.accounts.setdefault(one.client, {})
@@ -128,6 +132,10 @@ class Outbox:
             and (not states or self.deliveries[one].state in states)
         )
         return [self.deliveries[one] for one in nsmallest(limit, ids)]
+
+    def last_settled(self, receipt: ReceiptId) -> Instant | None:
+        of_receipt = (self.deliveries[one] for one in self.groups.get(("receipt", receipt), ()))
+        return max((one.settled_at for one in of_receipt if one.settled_at), default=None)
 
 
 def ready_at(delivery: Delivery) -> Instant | None:

@@ -6,7 +6,7 @@ from lastcall.domain.client import AccountName, Client
 from lastcall.domain.delivery import Attempt, Delivery, DeliveryId, DeliveryState
 from lastcall.domain.errors import Conflict, NotFound
 from lastcall.domain.plan import Plan, Preview, Remembered
-from lastcall.domain.types import ClientId, PlanId, PreviewId, ReceiptId, SubjectId
+from lastcall.domain.types import ClientId, Instant, PlanId, PreviewId, ReceiptId, SubjectId
 from lastcall.index.changes import Changes
 
 
@@ -20,8 +20,10 @@ class OutboxRows(Changes):
         found = self._shelf.outbox.client_names.get(name)
         return None if found is None else self._shelf.outbox.clients[found]
 
-    async def clients(self) -> Sequence[Client]:
-        return sorted(self._shelf.outbox.clients.values(), key=lambda client: client.name)
+    async def clients(self, *, always: bool = False) -> Sequence[Client]:
+        outbox = self._shelf.outbox
+        found = outbox.always if always else outbox.clients
+        return sorted(found.values(), key=lambda client: client.name)
 
     async def put_client(self, client: Client) -> None:
         self._own(client.tenant)
@@ -95,6 +97,12 @@ class OutboxRows(Changes):
 
     async def tally(self, receipt: ReceiptId) -> Mapping[tuple[ClientId, DeliveryState], int]:
         return dict(self._shelf.outbox.tallies.get(receipt, {}))
+
+    async def unsettled(self, receipt: ReceiptId) -> int:
+        return self._shelf.outbox.unsettled[receipt]
+
+    async def last_settled(self, receipt: ReceiptId) -> Instant | None:
+        return self._shelf.outbox.last_settled(receipt)
 
     async def add_attempt(self, attempt: Attempt) -> None:
         outbox = self._shelf.outbox
