@@ -94,11 +94,12 @@ def _line(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> st
 
 def _rendered(fields: Mapping[str, Any]) -> str:
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    ordered = {"level": fields.get("level"), "event": fields.get("event"), **fields}
     safe = {
         "time": now,
         **{
             shown(str(name), 60): "[redacted]" if name in SECRETS else _safe(value)
-            for name, value in fields.items()
+            for name, value in ordered.items()
         },
     }
     return msgspec.json.encode(safe).decode()
