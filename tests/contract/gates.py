@@ -6,7 +6,7 @@ from threading import Event
 from typing import Protocol
 
 from lastcall.domain.audit import Record
-from lastcall.domain.types import TenantId
+from lastcall.domain.types import ReceiptId, TenantId
 from lastcall.index import Changed, Log, Report, Touched
 
 
@@ -37,8 +37,10 @@ class GatedLog:
         self._held.append((ticket, changes, report))
         return False
 
-    def records(self, tenant: TenantId, after: int, limit: int) -> Sequence[Record]:
-        return self._log.records(tenant, after, limit)
+    def records(
+        self, tenant: TenantId | None, after: int, limit: int, receipt: ReceiptId | None = None
+    ) -> Sequence[Record]:
+        return self._log.records(tenant, after, limit, receipt)
 
     async def close(self) -> None:
         await self._log.close()

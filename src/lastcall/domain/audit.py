@@ -23,6 +23,11 @@ class Action(StrEnum):
     DELIVERY = "delivery"
     CODE_SENT = "code-sent"
     LOCKED_OUT = "locked-out"
+    JOINED = "joined"
+    CLIENT_ADDED = "client-added"
+    CLIENT_CHANGED = "client-changed"
+    CLIENT_REMOVED = "client-removed"
+    ACCOUNT_LISTED = "account-listed"
     SUBJECT_ADDED = "subject-added"
     SUBJECT_CHANGED = "subject-changed"
     SUBJECT_REMOVED = "subject-removed"
@@ -63,7 +68,29 @@ class Record:
     digest: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A place in the chain: the record itself, or for another tenant's only what stands for it."""
+
+    seq: int
+    previous: bytes
+    content: bytes
+    digest: bytes
+    record: Record | None
+
+
 GENESIS = bytes(32)
+
+
+def link_of(record: Record, reader: TenantId) -> Link:
+    """The record as `reader` may see it."""
+    return Link(
+        seq=record.seq,
+        previous=record.previous,
+        content=content_of(body_of(record.seq, record.event)),
+        digest=record.digest,
+        record=record if record.event.tenant == reader else None,
+    )
 
 
 def event_by(
@@ -90,10 +117,10 @@ def event_by(
     )
 
 
-def canonical(seq: int, event: Event) -> bytes:
-    """The bytes the chain is computed over: JSON with sorted keys, no spaces, UTF-8."""
+def body_of(seq: int, event: Event) -> dict[str, object]:
+    """What a record says, by the names its digest is computed over."""
     origin = event.origin
-    body = {
+    return {
         "seq": seq,
         "at": event.at,
         "tenant": event.tenant,
@@ -108,9 +135,23 @@ def canonical(seq: int, event: Event) -> bytes:
         "address": origin.address,
         "request_id": origin.request_id,
     }
-    return json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+
+
+def canonical(body: Mapping[str, object]) -> bytes:
+    """JSON with sorted keys, no spaces, in ASCII."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def content_of(body: Mapping[str, object]) -> bytes:
+    """What stands for a record that is not shown."""
+    return hashlib.sha256(canonical(body)).digest()
+
+
+def digest_of(previous: bytes, content: bytes) -> bytes:
+    """Two steps, so that the chain can be checked across records that are not shown."""
+    return hashlib.sha256(previous + content).digest()
 
 
 def chained(seq: int, previous: bytes, event: Event) -> Record:
-    digest = hashlib.sha256(previous + canonical(seq, event)).digest()
+    digest = digest_of(previous, content_of(body_of(seq, event)))
     return Record(seq=seq, event=event, previous=previous, digest=digest)

@@ -39,8 +39,13 @@ class Log(Protocol):
         """
         ...
 
-    def records(self, tenant: TenantId, after: int, limit: int) -> Sequence[Record]:
-        """The durable audit records of a tenant with a higher sequence number, in order."""
+    def records(
+        self, tenant: TenantId | None, after: int, limit: int, receipt: ReceiptId | None = None
+    ) -> Sequence[Record]:
+        """The durable audit records with a higher sequence number, in order.
+
+        Those of a tenant or of all; with a `receipt` only the ones that name it.
+        """
         ...
 
     async def close(self) -> None:
@@ -166,13 +171,24 @@ class IndexStore:
             await self._wait_for(self._submitted)
 
     def _history(
-        self, tenant: TenantId, after: int, limit: int, own: Sequence[Record]
+        self,
+        tenant: TenantId | None,
+        after: int,
+        limit: int,
+        own: Sequence[Record],
+        receipt: ReceiptId | None = None,
     ) -> Sequence[Record]:
         """What is durable, then what is on its way there, then what the transaction adds."""
-        found = list(self._log.records(tenant, after, limit))
+        found = list(self._log.records(tenant, after, limit, receipt))
         last = found[-1].seq if found else after
         tail = chain.from_iterable((*(one.records for one in self._pending.values()), own))
-        more = (one for one in tail if one.event.tenant == tenant and one.seq > last)
+        more = (
+            one
+            for one in tail
+            if one.seq > last
+            and tenant in (None, one.event.tenant)
+            and receipt in (None, one.event.detail.get("receipt"))
+        )
         return [*found, *islice(more, limit - len(found))]
 
     # --- durability ---

@@ -1,12 +1,13 @@
 """A transaction on the index: changes it at once, remembers how to undo, collects what to write."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from heapq import nsmallest
 from sys import intern
+from typing import Protocol
 
 from lastcall.domain.attempts import Code, Strikes
-from lastcall.domain.audit import Event, Record, chained
+from lastcall.domain.audit import Event, Link, Record, chained, link_of
 from lastcall.domain.errors import Conflict, NotFound
 from lastcall.domain.logout import OfSessions, OfSubject, OneSession, Receipt, Revocation
 from lastcall.domain.session import End, Participant, Session, State, ended, joined, state_of
@@ -27,9 +28,23 @@ from lastcall.index.shelf import refresh_tokens
 from lastcall.index.tables import Index
 from lastcall.ports import Page, SessionQuery, searchable
 
-History = Callable[[TenantId, int, int, Sequence[Record]], Sequence[Record]]
-"""Audit records of a tenant above a sequence number, up to a limit; the last argument holds those
-of this transaction."""
+
+
+class History(Protocol):
+    """Audit records above a sequence number, up to a limit: a tenant's or everybody's (None).
+
+    `own` are those of this transaction; with a `receipt` only the records that name it.
+    """
+
+    def __call__(
+        self,
+        tenant: TenantId | None,
+        after: int,
+        limit: int,
+        own: Sequence[Record],
+        receipt: ReceiptId | None = None,
+    ) -> Sequence[Record]: ...
+
 
 ONE_BY_ONE = 10_000
 """Up to so many sessions of a set are looked up; for more, all rows are gone through once."""
@@ -278,8 +293,21 @@ class IndexTransaction(OutboxRows):
         self._change(None, chained(self._index.seq + 1, self._index.digest, event))
 
     async def records(self, after: int = 0, limit: int = 100) -> Sequence[Record]:
-        own = [change.after for change in self.changes if isinstance(change.after, Record)]
-        return self._history(self.tenant, after, limit, own)
+        return self._history(self.tenant, after, limit, self._recorded())
+
+    async def record_of(self, receipt: ReceiptId) -> Record | None:
+        found = self._history(self.tenant, 0, 1, self._recorded(), receipt)
+        return found[0] if found else None
+
+    async def links(self, after: int = 0, limit: int = 100) -> Sequence[Link]:
+        found = self._history(None, after, limit, self._recorded())
+        return [link_of(record, self.tenant) for record in found]
+
+    async def head(self) -> tuple[int, bytes]:
+        return self._index.seq, self._index.digest
+
+    def _recorded(self) -> list[Record]:
+        return [change.after for change in self.changes if isinstance(change.after, Record)]
 
     async def prune(self, ended_before: Instant, now: Instant, limit: int) -> int:
         went = list(prunable(self._shelf, ended_before, now, limit))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from lastcall.domain.audit import Record
-from lastcall.domain.types import TenantId
+from lastcall.domain.types import ReceiptId, TenantId
 from lastcall.index import Changed, Index, IndexStore, Log, Report, Touched
 
 
@@ -21,10 +21,18 @@ class AtOnce:
                 self._records.append(change.after)
         return True
 
-    def records(self, tenant: TenantId, after: int, limit: int) -> Sequence[Record]:
+    def records(
+        self, tenant: TenantId | None, after: int, limit: int, receipt: ReceiptId | None = None
+    ) -> Sequence[Record]:
         start = bisect_right(self._records, after, key=lambda record: record.seq)
         later = (self._records[place] for place in range(start, len(self._records)))
-        return list(islice((one for one in later if one.event.tenant == tenant), limit))
+        wanted = (
+            one
+            for one in later
+            if tenant in (None, one.event.tenant)
+            and receipt in (None, one.event.detail.get("receipt"))
+        )
+        return list(islice(wanted, limit))
 
     async def close(self) -> None:
         return None

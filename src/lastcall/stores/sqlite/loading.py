@@ -14,7 +14,7 @@ from lastcall.domain.logout import Receipt, Revocation, Scope
 from lastcall.domain.origin import Origin
 from lastcall.domain.session import Device, End, Participant, Session
 from lastcall.domain.subject import Subject
-from lastcall.domain.types import EndReason, Instant, Kind, Serial, TenantId, TokenHash
+from lastcall.domain.types import EndReason, Instant, Kind, ReceiptId, Serial, TenantId, TokenHash
 from lastcall.index import Fact, Index
 from lastcall.stores.sqlite import outbox
 from lastcall.stores.sqlite.rows import KINDS
@@ -28,8 +28,10 @@ CODES = "SELECT * FROM codes ORDER BY tenant, subject, purpose"
 HEAD = "SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1"
 RECORDS = """
 SELECT a.*, before.digest FROM audit AS a LEFT JOIN audit AS before ON before.seq = a.seq - 1
-WHERE a.tenant = ? AND a.seq > ? ORDER BY a.seq LIMIT ?
+WHERE a.seq > ? ORDER BY a.seq LIMIT ?
 """
+OF_TENANT = RECORDS.replace("WHERE", "WHERE a.tenant = ? AND")
+OF_RECEIPT = RECORDS.replace("WHERE", "WHERE a.tenant = ? AND a.detail ->> 'receipt' = ? AND")
 
 
 def load(db: Connection) -> Index:
@@ -57,8 +59,21 @@ def _facts(db: Connection) -> Iterator[tuple[TenantId, Fact]]:
     yield from outbox.facts(db)
 
 
-def records(db: Connection, tenant: TenantId, after: int, limit: int) -> Sequence[Record]:
-    return [_record(row) for row in db.execute(RECORDS, (tenant, after, limit))]
+def records(
+    db: Connection,
+    tenant: TenantId | None,
+    after: int,
+    limit: int,
+    receipt: ReceiptId | None = None,
+) -> Sequence[Record]:
+    """Of all tenants, of one, or of one those that name a receipt."""
+    if tenant is None:
+        found = db.execute(RECORDS, (after, limit))
+    elif receipt is None:
+        found = db.execute(OF_TENANT, (tenant, after, limit))
+    else:
+        found = db.execute(OF_RECEIPT, (tenant, receipt, after, limit))
+    return [_record(row) for row in found]
 
 
 @lru_cache(maxsize=4_096)

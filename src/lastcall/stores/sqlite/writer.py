@@ -9,7 +9,7 @@ from threading import Event, Thread
 import apsw
 
 from lastcall.domain.audit import Record
-from lastcall.domain.types import Instant, Serial, TenantId
+from lastcall.domain.types import Instant, ReceiptId, Serial, TenantId
 from lastcall.index import Changed, Report, Touched, at_of
 from lastcall.stores.sqlite.loading import records
 from lastcall.stores.sqlite.outbox import Statement
@@ -90,8 +90,10 @@ class Writer:
         self._queue.put(Entry(ticket, statements, serial, latest, record, report))
         return False
 
-    def records(self, tenant: TenantId, after: int, limit: int) -> Sequence[Record]:
-        return records(self._reader, tenant, after, limit)
+    def records(
+        self, tenant: TenantId | None, after: int, limit: int, receipt: ReceiptId | None = None
+    ) -> Sequence[Record]:
+        return records(self._reader, tenant, after, limit, receipt)
 
     async def close(self) -> None:
         self._queue.put(None)
