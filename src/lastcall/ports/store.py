@@ -1,8 +1,7 @@
-"""What the authority needs of the world, as protocols; `Env` holds one of each."""
+"""The record: one tenant's data in a transaction, and what is asked across tenants."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
 from lastcall.domain.attempts import Code, Strikes
@@ -11,14 +10,12 @@ from lastcall.domain.client import Client
 from lastcall.domain.delivery import Attempt, Delivery, DeliveryId, DeliveryState
 from lastcall.domain.logout import Receipt, Revocation
 from lastcall.domain.plan import Plan, Preview, Remembered
-from lastcall.domain.policy import Policy
-from lastcall.domain.session import Device, End, Participant, Session
+from lastcall.domain.session import End, Participant, Session
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import (
     ClientId,
     DialectName,
     Instant,
-    Kind,
     PlanId,
     PreviewId,
     ReceiptId,
@@ -28,67 +25,7 @@ from lastcall.domain.types import (
     TenantId,
     TokenHash,
 )
-
-
-class Clock(Protocol):
-    def now(self) -> Instant:
-        """For deadlines and records. Never goes back, also across restarts and clock steps."""
-        ...
-
-    def wall(self) -> Instant:
-        """The time of day others agree on: for codes computed on another device."""
-        ...
-
-
-class Entropy(Protocol):
-    def bytes(self, size: int) -> bytes:
-        """Unpredictable bytes from the operating system."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """One consistent look at a token: its session, its subject, and what covers the session."""
-
-    session: Session
-    subject: Subject
-    revoked_before: Serial
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionQuery:
-    """Which sessions to list, newest first (by serial).
-
-    `live_at` keeps only those that count at that instant; None lists tombstones as well.
-    `text` matches, without regard to case, anywhere in `searchable(session)`; a session of one of
-    `or_subjects` matches too. `before` is the serial to continue below; `offset` skips.
-    """
-
-    live_at: Instant | None = None
-    subject: SubjectId | None = None
-    dialect: DialectName | None = None
-    kind: Kind | None = None
-    address: str | None = None
-    text: str = ""
-    or_subjects: frozenset[SubjectId] = frozenset()
-    before: Serial | None = None
-    offset: int = 0
-    limit: int = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """`total` counts all matches; `next` is the `before` of the following page, None at the end."""
-
-    sessions: tuple[Session, ...]
-    total: int
-    next: Serial | None
-
-
-def searchable(session: Session) -> str:
-    """The text a session is searched by; addresses and hosts are not part of it."""
-    device = session.device
-    return f"{device.name}{device.type}{device.os_name}{session.id}{session.subject}"
+from lastcall.ports.reading import Found, Page, SessionQuery
 
 
 class Transaction(Protocol):
@@ -357,57 +294,3 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None: ...
-
-
-class Passwords(Protocol):
-    """Slow hashing, off the event loop, bounded; raises `Busy` when too much is waiting."""
-
-    async def hash(self, digest: str) -> str: ...
-
-    async def verify(self, encoded: str, digest: str) -> bool:
-        """An empty `encoded` costs the same time and is False."""
-        ...
-
-
-class Totp(Protocol):
-    def step(self, secret: str, code: str, at: Instant) -> int | None:
-        """The time step a code matches within the allowed window, None when it matches none."""
-        ...
-
-
-class Mailer(Protocol):
-    async def send_code(self, to: str, username: str, code: str, expires: Instant) -> None:
-        """Hand one code to the mail system; raises nothing a caller could learn from."""
-        ...
-
-
-class Vault(Protocol):
-    """Keyed secrecy for what must be kept in readable or comparable form."""
-
-    def seal(self, text: str, context: str) -> str: ...
-
-    def open(self, sealed: str, context: str) -> str:
-        """Raises `StoreUnavailable` for a value sealed elsewhere or for another context."""
-        ...
-
-    def mac(self, text: str, context: str) -> str:
-        """A keyed digest, for values too short to be hashed plainly."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Env:
-    """Everything a verb may reach."""
-
-    store: Store
-    clock: Clock
-    entropy: Entropy
-    passwords: Passwords
-    totp: Totp
-    mailer: Mailer
-    vault: Vault
-    policies: Mapping[TenantId, Policy]
-    device_of: Callable[[str], Device]
-
-    def policy(self, tenant: TenantId) -> Policy:
-        return self.policies[tenant]

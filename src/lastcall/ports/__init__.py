@@ -1,0 +1,70 @@
+"""What the authority needs of the world, as protocols; `Env` holds one of each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from lastcall.domain.attempts import Code, Strikes
+from lastcall.domain.audit import Event, Link, Record
+from lastcall.domain.client import Client
+from lastcall.domain.delivery import Attempt, Delivery, DeliveryId, DeliveryState
+from lastcall.domain.logout import Receipt, Revocation
+from lastcall.domain.plan import Plan, Preview, Remembered
+from lastcall.domain.policy import Policy
+from lastcall.domain.session import Device, End, Participant, Session
+from lastcall.domain.subject import Subject
+from lastcall.domain.types import (
+    ClientId,
+    DialectName,
+    Instant,
+    Kind,
+    PlanId,
+    PreviewId,
+    ReceiptId,
+    Serial,
+    SessionId,
+    SubjectId,
+    TenantId,
+    TokenHash,
+)
+from lastcall.ports.machine import Clock, Entropy, Mailer, Passwords, Signer, Totp, Vault
+from lastcall.ports.reading import Found, Page, SessionQuery, searchable
+from lastcall.ports.store import Store, Transaction
+
+__all__ = [
+    "Clock",
+    "Entropy",
+    "Env",
+    "Found",
+    "Mailer",
+    "Page",
+    "Passwords",
+    "SessionQuery",
+    "Signer",
+    "Store",
+    "Totp",
+    "Transaction",
+    "Vault",
+    "searchable",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Env:
+    """Everything a verb may reach."""
+
+    store: Store
+    clock: Clock
+    entropy: Entropy
+    passwords: Passwords
+    totp: Totp
+    mailer: Mailer
+    vault: Vault
+    signer: Signer
+    policies: Mapping[TenantId, Policy]
+    device_of: Callable[[str], Device]
+    country_of: Callable[[str], str] | None = None
+
+    def policy(self, tenant: TenantId) -> Policy:
+        return self.policies[tenant]
