@@ -1,33 +1,11 @@
 """What the authority needs of the world, as protocols; `Env` holds one of each."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
-from lastcall.domain.attempts import Code, Strikes
-from lastcall.domain.audit import Event, Link, Record
-from lastcall.domain.client import Client
-from lastcall.domain.delivery import Attempt, Delivery, DeliveryId, DeliveryState
-from lastcall.domain.logout import Receipt, Revocation
-from lastcall.domain.plan import Plan, Preview, Remembered
 from lastcall.domain.policy import Policy
-from lastcall.domain.session import Device, End, Participant, Session
-from lastcall.domain.subject import Subject
-from lastcall.domain.types import (
-    ClientId,
-    DialectName,
-    Instant,
-    Kind,
-    PlanId,
-    PreviewId,
-    ReceiptId,
-    Serial,
-    SessionId,
-    SubjectId,
-    TenantId,
-    TokenHash,
-)
+from lastcall.domain.session import Device
+from lastcall.domain.types import TenantId
 from lastcall.ports.machine import Clock, Entropy, Mailer, Passwords, Signer, Totp, Vault
 from lastcall.ports.reading import Found, Page, SessionQuery, searchable
 from lastcall.ports.store import Store, Transaction
