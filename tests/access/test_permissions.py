@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from lastcall.domain.access import OPERATOR_ROLE, ROLES, Permission, Rank, Role, role_named
+from lastcall.domain.access import (
+    OPERATOR_ROLE,
+    ROLES,
+    SERVICE_ROLE,
+    Permission,
+    Rank,
+    Role,
+    role_named,
+)
 from lastcall.domain.errors import Invalid
 
 TABLE = Path(__file__).with_name("permissions.txt")
@@ -17,7 +25,7 @@ HEAD = """\
 
 
 def table() -> str:
-    roles: list[Role] = [*ROLES.values(), OPERATOR_ROLE]
+    roles: list[Role] = [*ROLES.values(), OPERATOR_ROLE, SERVICE_ROLE]
     rows = [("", [role.name for role in roles]), ("rank", [role.rank.name for role in roles])]
     for permission in sorted(Permission):
         held = ["yes" if permission in role.permissions else "-" for role in roles]

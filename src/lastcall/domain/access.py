@@ -13,13 +13,17 @@ from lastcall.domain.types import Serial, SubjectId, TenantId
 class Permission(StrEnum):
     SESSION_LIST_OTHERS = "session:list-others"
     SESSION_END_OTHERS = "session:end-others"
+    SESSION_JOIN = "session:join"
     SUBJECT_LOGOUT = "subject:logout"
     PEER_LOGOUT = "subject:logout-peer"
     DIALECT_LOGOUT = "dialect:logout"
     TENANT_LOGOUT = "tenant:logout"
     SUBJECT_READ = "subject:read"
     SUBJECT_WRITE = "subject:write"
+    CLIENT_READ = "client:read"
+    CLIENT_WRITE = "client:write"
     RECEIPT_READ_OTHERS = "receipt:read-others"
+    AUDIT_READ = "audit:read"
     RATE_LIMIT_BYPASS = "rate-limit:bypass"
 
 
@@ -64,9 +68,10 @@ def role_named(name: str) -> Role:
 class Caller:
     """Who asks, as established now: the result of validating a token or credentials.
 
-    `session` is None for a caller that authenticated this one call by credentials, or for the
-    operator at the command line (`operator` true). `as_of` is the tenant's serial from before the
-    credentials were checked: a change of the account since then takes the caller's standing away.
+    `session` is None for a caller that authenticated this one call by credentials, or for one
+    without an account: the operator at the command line, or a service (`operator` true). `as_of`
+    is the tenant's serial from before the credentials were checked: a change of the account since
+    then takes the caller's standing away.
     """
 
     tenant: TenantId
@@ -89,6 +94,23 @@ def operator(tenant: TenantId, origin: Origin) -> Caller:
         subject=SubjectId(""),
         username="operator",
         role=OPERATOR_ROLE,
+        origin=origin,
+        operator=True,
+    )
+
+
+SERVICE_ROLE = Role(
+    name="service", rank=Rank.MONITOR, permissions=frozenset({Permission.SESSION_JOIN})
+)
+
+
+def service(tenant: TenantId, origin: Origin, name: str) -> Caller:
+    """An application that showed a secret of its own; a wire has checked it just now."""
+    return Caller(
+        tenant=tenant,
+        subject=SubjectId(""),
+        username=name,
+        role=SERVICE_ROLE,
         origin=origin,
         operator=True,
     )

@@ -21,6 +21,10 @@ class Action(StrEnum):
     EXPIRE = "expire"
     PRUNE = "prune"
     DELIVERY = "delivery"
+    PREVIEW = "preview"
+    PLANNED = "logout-planned"
+    APPROVED = "logout-approved"
+    CANCELLED = "logout-cancelled"
     CODE_SENT = "code-sent"
     LOCKED_OUT = "locked-out"
     JOINED = "joined"
@@ -155,3 +159,13 @@ def digest_of(previous: bytes, content: bytes) -> bytes:
 def chained(seq: int, previous: bytes, event: Event) -> Record:
     digest = digest_of(previous, content_of(body_of(seq, event)))
     return Record(seq=seq, event=event, previous=previous, digest=digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedHead:
+    """How far the chain had come at an instant; `signed` is a compact JWS that says the same."""
+
+    seq: int
+    digest: bytes
+    at: Instant
+    signed: str
