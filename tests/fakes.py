@@ -2,6 +2,9 @@
 
 import hashlib
 import hmac
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.token import same
@@ -92,6 +95,27 @@ class FakeVault:
 
     def mac(self, text: str, context: str) -> str:
         return hmac.digest(context.encode(), text.encode(), "sha256").hex()
+
+
+class FakeSigner:
+    """Tokens with everything in them but a signature anybody else could check."""
+
+    issuer = "https://lastcall.example"
+
+    async def sign(self, claims: Mapping[str, object], *, typ: str, alg: str) -> str:
+        if alg not in ("RS256", "ES256", "EdDSA"):
+            raise ValueError(f"no key for {alg}")
+        header = {"typ": typ, "alg": alg, "kid": f"fake-{alg}"}
+        signed = ".".join(_encoded(json.dumps(one).encode()) for one in (header, claims))
+        return f"{signed}.{_encoded(hmac.digest(alg.encode(), signed.encode(), 'sha256'))}"
+
+    def jwks(self) -> Mapping[str, object]:
+        algorithms = ("RS256", "ES256", "EdDSA")
+        return {"keys": [{"kid": f"fake-{alg}", "use": "sig", "alg": alg} for alg in algorithms]}
+
+
+def _encoded(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 class CountingLimiter:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from joserfc import jws
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
+from joserfc.util import urlsafe_b64encode
 
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.ports import Vault
@@ -84,6 +85,7 @@ class Keyring:
     def jwks(self) -> Mapping[str, object]:
         return {"keys": [dict(key.public) for key in self._keys]}
 
+    @property
     def keys(self) -> Sequence[SigningKey]:
         """All of them, for showing: retired ones too."""
         return self._keys
@@ -121,8 +123,14 @@ def _opened(path: Path, vault: Vault) -> list[SigningKey]:
 
 
 def _signed(key: SigningKey, typ: str, claims: Mapping[str, object]) -> str:
+    """A compact serialization (RFC 7515 3.1).
+
+    Not by `jws.serialize_compact`, which warns of "EdDSA", the name receivers know (RFC 9864).
+    """
     header = {"typ": typ, "alg": key.alg, "kid": key.kid}
-    return jws.serialize_compact(header, msgspec.json.encode(claims), key.private, [key.alg])
+    signed = b".".join(urlsafe_b64encode(msgspec.json.encode(one)) for one in (header, claims))
+    signature = JWSRegistry.algorithms[key.alg].sign(signed, key.private)
+    return b".".join((signed, urlsafe_b64encode(signature))).decode("ascii")
 
 
 def _current(keys: Sequence[SigningKey]) -> dict[str, SigningKey]:
