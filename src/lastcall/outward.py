@@ -8,6 +8,7 @@ from typing import Protocol
 from lastcall.domain.client import Client
 from lastcall.domain.delivery import DeliveryId, Outcome
 from lastcall.domain.types import Duration, Instant, ReceiptId, SessionId, SubjectId
+from lastcall.ports import Signer as Signer  # for connectors, beside what else they need
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +53,6 @@ class Egress(Protocol):
         ...
 
 
-class Signer(Protocol):
-    """Signs as this authority; its public keys are published."""
-
-    issuer: str
-
-    async def sign(self, claims: Mapping[str, object], *, typ: str, alg: str) -> str:
-        """A compact JWS; `alg` is RS256, ES256 or EdDSA. The key's `kid` is in the header."""
-        ...
-
-    def jwks(self) -> Mapping[str, object]:
-        """The public keys, those retired and those to come included (RFC 7517)."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """What a client is to be told. `delivery` stays the same over all tries; `jti` never does.
@@ -80,7 +67,7 @@ class Notice:
     subject: SubjectId
     account: str
     email: str
-    sid: str
+    sid: str = field(repr=False)
     session: SessionId | None
     at: Instant
     now: Instant
