@@ -20,6 +20,7 @@ from tests.fakes import (
     FakeClock,
     FakeMailer,
     FakePasswords,
+    FakeSigner,
     FakeTotp,
     FakeVault,
 )
@@ -152,6 +153,7 @@ async def make_world(store: Store | None = None, policy: Policy | None = None) -
         totp=totp,
         mailer=mailer,
         vault=vault,
+        signer=FakeSigner(),
         policies=policies,
         device_of=device_of,
     )

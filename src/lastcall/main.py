@@ -21,6 +21,7 @@ from lastcall.authenticators.mail import QueuedMailer, SmtpServer, folder_mailer
 from lastcall.authenticators.password import Argon2Passwords
 from lastcall.authenticators.totp import AuthenticatorApp
 from lastcall.authenticators.vault import KeyFileError, open_vault
+from lastcall.authority.audit_heads import sign_head
 from lastcall.authority.sweep import sweep
 from lastcall.control.channel import Channel, socket_of
 from lastcall.control.operations import run
@@ -34,6 +35,8 @@ from lastcall.machine import SystemClock, SystemEntropy
 from lastcall.metrics import Metrics
 from lastcall.ports import Env
 from lastcall.settings import LastcallSettings, read_file
+from lastcall.signing import Keyring, SigningKeysUnusable, open_keyring
+from lastcall.stores.heads import HeadsFile
 from lastcall.stores.sqlite import RolledBack, SqliteStore
 
 log = structlog.stdlib.get_logger("main")
@@ -72,6 +75,21 @@ class Configured:
         return self.path(named) if named else self.store.with_name(self.store.name + ".key")
 
     @property
+    def signing_keys(self) -> Path:
+        named = self.settings.store.signing_keys
+        return self.path(named) if named else self.store.with_name(self.store.name + ".signing")
+
+    @property
+    def heads(self) -> Path:
+        named = self.settings.store.heads
+        return self.path(named) if named else self.store.with_name(self.store.name + ".heads.jsonl")
+
+    @property
+    def issuer(self) -> str:
+        server = self.settings.server
+        return server.public_url or _url(server.host, server.port)
+
+    @property
     def witness(self) -> Path | None:
         named = self.settings.store.witness
         return self.path(named) if named else None
@@ -85,6 +103,7 @@ class Backends:
     store: SqliteStore
     passwords: Argon2Passwords
     mailer: QueuedMailer
+    signer: Keyring
 
 
 Ready = Callable[[Env, str], Awaitable[Any]]
@@ -113,6 +132,11 @@ async def opened(
         raise StoreRestored(str(error)) from error
     except (KeyFileError, StoreUnavailable) as error:
         raise CannotStart(str(error)) from error
+    try:
+        signer = await open_keyring(configured.signing_keys, vault, configured.issuer)
+    except SigningKeysUnusable as error:
+        await store.close()
+        raise CannotStart(str(error)) from error
     costs = settings.passwords
     passwords = Argon2Passwords(
         memory_kib=costs.memory_kib,
@@ -130,14 +154,16 @@ async def opened(
         totp=AuthenticatorApp(),
         mailer=mailer,
         vault=vault,
+        signer=signer,
         policies=settings.policies(),
         device_of=device_of,
     )
     try:
-        yield Backends(env=env, store=store, passwords=passwords, mailer=mailer)
+        yield Backends(env=env, store=store, passwords=passwords, mailer=mailer, signer=signer)
     finally:
         await mailer.close()
         passwords.close()
+        signer.close()
         await store.close()
 
 
@@ -207,14 +233,19 @@ async def _serve(
     channel = Channel(socket_of(configured.store), _answerer(env))
     await channel.open()
     sweeper = asyncio.create_task(_sweep(env))
+    heads = HeadsFile(configured.heads)
+    every = configured.settings.store.heads_every
+    witness = asyncio.create_task(_witness_heads(env, heads, every))
     log.info("listening", url=url, store=str(configured.store))
     try:
         await server.serve([sock])
     finally:
         await channel.close()
-        sweeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweeper
+        for task in (sweeper, witness):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await _witness_head(env, heads)
     return 1 if server.gave_up else 0
 
 
@@ -266,6 +297,27 @@ async def _sweep(env: Env) -> None:
             log.error("the sweep was refused", exc_info=error)
             changed = 0
         await asyncio.sleep(0 if changed else SWEEP_SECONDS)
+
+
+async def _witness_heads(env: Env, heads: HeadsFile, every: int) -> None:
+    """`every` in milliseconds."""
+    while True:
+        if not await _witness_head(env, heads):
+            return
+        await asyncio.sleep(every / 1_000)
+
+
+async def _witness_head(env: Env, heads: HeadsFile) -> bool:
+    """Sign the head of the audit chain and write it down, if it has changed; False when the store
+    can tell no more. A file that cannot be written holds nothing else up."""
+    try:
+        head = await sign_head(env)
+        await heads.add(head)
+    except StoreUnavailable:
+        return False
+    except OSError as error:
+        log.error("the audit head could not be written down", file=str(heads.path), exc_info=error)
+    return True
 
 
 def _answerer(env: Env) -> Callable[[str, Mapping[str, Any]], Awaitable[Result]]:

@@ -118,6 +118,12 @@ class Conflict(AuthorityError):
     code = "conflict"
 
 
+class Unfinished(AuthorityError):
+    """The receipt still changes, and only one that does not is signed."""
+
+    code = "unfinished"
+
+
 class Superseded(AuthorityError):
     """A logout or a change of the account overtook this login; nothing was started."""
 

@@ -35,11 +35,15 @@ class ServerSettings(Section, frozen=True, kw_only=True):
 
 
 class StoreSettings(Section, frozen=True, kw_only=True):
-    """Paths; empty ones lie beside the database."""
+    """Paths; empty ones lie beside the database. `heads_every` is how often the head of the audit
+    chain is signed and written down, if it has changed."""
 
     url: StoreUrl = StoreUrl("sqlite:lastcall.db")
     witness: str = ""
     key_file: str = ""
+    signing_keys: str = ""
+    heads: str = ""
+    heads_every: Span = Span(10_000)
 
     @property
     def path(self) -> str:
