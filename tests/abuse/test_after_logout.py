@@ -15,13 +15,9 @@ from lastcall.domain.access import operator
 from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Scope
 from lastcall.domain.token import hash_token
 from lastcall.domain.types import DAY, DialectName, SessionId
-from tests.access.wires import (
+from tests.access.driving import (
     ANYWHERE,
     BY_NAME,
-    NATIVE,
-    OAUTH,
-    SOAJS,
-    WIRES,
     Ask,
     Held,
     Wire,
@@ -34,6 +30,7 @@ from tests.access.wires import (
     named,
     peer,
 )
+from tests.access.wires import NATIVE, OAUTH, SOAJS, WIRES
 from tests.world import OTHER, TENANT, World
 
 EVERY_WIRE = pytest.mark.parametrize("wire", WIRES, ids=named)

@@ -4,12 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.access.wires import (
+from tests.access.driving import (
     BY_NAME,
-    COOKIE_WIRES,
-    NATIVE_COOKIE,
     PASSWORD,
-    WIRES,
     Ask,
     Wire,
     alive,
@@ -18,6 +15,7 @@ from tests.access.wires import (
     named,
     peer,
 )
+from tests.access.wires import COOKIE_WIRES, NATIVE_COOKIE, WIRES
 
 WITH_COOKIE = pytest.mark.parametrize("wire", COOKIE_WIRES, ids=named)
 EVERY_WIRE = pytest.mark.parametrize("wire", WIRES, ids=named)

@@ -10,21 +10,8 @@ import pytest
 
 from lastcall.dialects import DIALECTS
 from lastcall.domain.types import SubjectId
-from tests.access.wires import (
-    NATIVE,
-    PASSWORD,
-    ROCKETCHAT,
-    RSA,
-    WIRES,
-    Answer,
-    Ask,
-    Wire,
-    alive,
-    make_crowd,
-    named,
-    peer,
-    rocketchat,
-)
+from tests.access.driving import PASSWORD, Answer, Ask, Wire, alive, make_crowd, named, peer
+from tests.access.wires import NATIVE, ROCKETCHAT, RSA, WIRES, rocketchat
 
 EVERY_WIRE = pytest.mark.parametrize("wire", WIRES, ids=named)
 WHO = peer("monitor-a")

@@ -15,16 +15,9 @@ from lastcall.domain.logout import OfSubject, OfTenant, OneSession
 from lastcall.domain.policy import Policy, WhenFull
 from lastcall.domain.token import digest_password
 from lastcall.domain.types import DAY, SessionId
-from tests.access.interposed import InterposedPasswords, InterposedStore
-from tests.access.wires import (
+from tests.access.driving import (
     ANYWHERE,
-    ELVIS_API,
-    NATIVE,
-    OAUTH,
     PASSWORD,
-    ROCKETCHAT,
-    RSA,
-    WIRES,
     Ask,
     Wire,
     as_json,
@@ -33,8 +26,9 @@ from tests.access.wires import (
     make_crowd,
     named,
     peer,
-    rocketchat,
 )
+from tests.access.interposed import InterposedPasswords, InterposedStore
+from tests.access.wires import ELVIS_API, NATIVE, OAUTH, ROCKETCHAT, RSA, WIRES, rocketchat
 from tests.fakes import CountingEntropy
 from tests.world import TENANT, World
 

@@ -8,12 +8,8 @@ import pytest
 from lastcall.domain.policy import Policy
 from lastcall.domain.subject import Subject
 from lastcall.domain.token import digest_password
-from tests.access.endings import ENDINGS, Ending, Target
-from tests.access.wires import (
-    NATIVE,
+from tests.access.driving import (
     PASSWORD,
-    ROCKETCHAT,
-    WIRES,
     Answer,
     Ask,
     Wire,
@@ -22,8 +18,9 @@ from tests.access.wires import (
     make_crowd,
     named,
     peer,
-    rocketchat,
 )
+from tests.access.endings import ENDINGS, Ending, Target
+from tests.access.wires import NATIVE, ROCKETCHAT, WIRES, rocketchat
 from tests.fakes import FakeVault
 from tests.world import ACCOUNTS, World
 

@@ -9,20 +9,8 @@ import pytest
 
 from lastcall.domain.token import hash_token
 from lastcall.ports import SessionQuery
-from tests.access.wires import (
-    ELVIS_API,
-    NATIVE,
-    PASSWORD,
-    SOAJS,
-    SOAJS_COOKIE,
-    WIRES,
-    Ask,
-    Wire,
-    alive,
-    make_crowd,
-    named,
-    peer,
-)
+from tests.access.driving import PASSWORD, Ask, Wire, alive, make_crowd, named, peer
+from tests.access.wires import ELVIS_API, NATIVE, SOAJS, SOAJS_COOKIE, WIRES
 from tests.world import TENANT, World
 
 EVERY_WIRE = pytest.mark.parametrize("wire", WIRES, ids=named)

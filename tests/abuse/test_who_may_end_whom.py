@@ -10,15 +10,10 @@ from lastcall.authority.logout import logout
 from lastcall.domain.access import operator
 from lastcall.domain.audit import Event
 from lastcall.domain.logout import OfTenant
-from tests.access.endings import ENDINGS, Ending, Target
-from tests.access.wires import (
+from tests.access.driving import (
     ANYWHERE,
     BY_NAME,
-    MULTITECH,
-    NATIVE,
     PASSWORD,
-    ROCKETCHAT,
-    WIRES,
     Ask,
     Held,
     Wire,
@@ -30,8 +25,9 @@ from tests.access.wires import (
     make_crowd,
     named,
     peer,
-    rocketchat,
 )
+from tests.access.endings import ENDINGS, Ending, Target
+from tests.access.wires import MULTITECH, NATIVE, ROCKETCHAT, WIRES, rocketchat
 from tests.world import TENANT, World
 
 EVERY_WIRE = pytest.mark.parametrize("wire", WIRES, ids=named)

@@ -7,21 +7,8 @@ from urllib.parse import quote, urlencode
 
 from lastcall.domain.access import Permission
 from lastcall.domain.subject import Subject
-from tests.access.wires import (
-    MULTITECH,
-    NATIVE,
-    OAUTH,
-    PASSWORD,
-    ROCKETCHAT,
-    WIRES,
-    Answer,
-    Ask,
-    Held,
-    Wire,
-    as_json,
-    proof,
-    rocketchat,
-)
+from tests.access.driving import PASSWORD, Answer, Ask, Held, Wire, as_json, proof
+from tests.access.wires import MULTITECH, NATIVE, OAUTH, ROCKETCHAT, WIRES, rocketchat
 from tests.world import World
 
 

@@ -14,9 +14,9 @@ from lastcall.authority.subjects import remove_subject
 from lastcall.domain.access import operator
 from lastcall.domain.logout import OneSession
 from lastcall.domain.types import SessionId
+from tests.access.driving import ANYWHERE, PASSWORD, Held, alive, changed, make_crowd, peer
 from tests.access.endings import ENDINGS, Ending, Target
 from tests.access.interposed import InterposedStore
-from tests.access.wires import ANYWHERE, PASSWORD, Held, alive, changed, make_crowd, peer
 from tests.world import World
 
 Loss = Callable[[World, Held], Awaitable[object]]

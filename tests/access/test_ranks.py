@@ -8,8 +8,8 @@ import pytest
 from lastcall.domain.access import ROLES
 from lastcall.domain.audit import Outcome
 from lastcall.domain.types import SubjectId
+from tests.access.driving import alive, audited, make_crowd, peer
 from tests.access.endings import ENDINGS, Ending, Target
-from tests.access.wires import alive, audited, make_crowd, peer
 from tests.world import OTHER, TENANT, World
 
 RANKS = tuple(ROLES)
