@@ -110,10 +110,15 @@ async def _spend(
     return method
 
 
-async def require_fresh_factor(tx: Transaction, env: Env, caller: Caller) -> None:
-    """The tenant's rule for ending others' sessions, the same for every wire."""
+async def require_fresh_factor(
+    tx: Transaction, env: Env, caller: Caller, *, always: bool = False
+) -> None:
+    """The tenant's rule for ending others' sessions, the same for every wire.
+
+    `always` is for what needs it whatever the tenant says: a mass logout.
+    """
     policy = env.policy(caller.tenant)
-    if caller.operator or not policy.second_factor_for_others:
+    if caller.operator or not (always or policy.second_factor_for_others):
         return
     now = env.clock.now()
     for factor in caller.session.factors if caller.session else ():

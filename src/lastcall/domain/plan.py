@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from lastcall.domain.selection import Selection
 from lastcall.domain.types import (
     Instant,
     PlanId,
@@ -17,16 +18,24 @@ from lastcall.domain.types import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """The exact set a filter named at `at`. `words` say the filter, `counts` what it came to."""
+    """The exact set a selection named at `at`, which is what a logout by it ends.
+
+    `counts` has users, sessions, applications and `cannot_be_told`; `muted` names the latter.
+    `self_included` and `last_admin` warn whoever is about to log themselves or everybody's last
+    administrator out.
+    """
 
     id: PreviewId
     tenant: TenantId
     by: SubjectId | None
     by_name: str
     at: Instant
-    words: str
+    selection: Selection
     sessions: tuple[SessionId, ...]
     counts: Mapping[str, int] = field(default_factory=dict)
+    muted: tuple[str, ...] = ()
+    self_included: bool = False
+    last_admin: bool = False
     expires: Instant
 
 

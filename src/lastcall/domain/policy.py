@@ -23,7 +23,8 @@ class Policy:
     refused at once all the same, and ended by the sweep.
 
     `second_factor_for_others`: ending somebody else's session needs a fresh second factor on
-    every wire; a wire that cannot carry one then refuses.
+    every wire; a wire that cannot carry one then refuses. `second_person_for_mass`: a mass logout
+    waits until somebody else approves it. `preview_life` is how long a preview may be acted on.
     """
 
     sessions_per_subject: int = 100
@@ -38,6 +39,8 @@ class Policy:
         tries=5, window=Duration(5 * MINUTE), lockout=Duration(5 * MINUTE)
     )
     second_factor_for_others: bool = False
+    second_person_for_mass: bool = False
+    preview_life: Duration = Duration(15 * MINUTE)
     step_up_life: Duration = Duration(5 * MINUTE)
     email_code_life: Duration = Duration(10 * MINUTE)
     email_code_tries: int = 5

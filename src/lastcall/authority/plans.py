@@ -1,0 +1,119 @@
+"""Plans: mass logouts that wait for a second person's word or for their time."""
+
+from base64 import b32encode
+from dataclasses import replace
+
+from lastcall.authority.factors import require_fresh_factor
+from lastcall.authority.previewed import end_previewed
+from lastcall.authority.refusals import refusals
+from lastcall.authority.standing import standing
+from lastcall.domain.access import Caller, Permission, operator, require
+from lastcall.domain.audit import Action, event_by
+from lastcall.domain.errors import Conflict, NotFound
+from lastcall.domain.origin import Origin
+from lastcall.domain.plan import OPEN_PLANS, Plan, PlanState, Preview
+from lastcall.domain.types import DialectName, Instant, PlanId
+from lastcall.ports import Env, Transaction
+
+
+async def add_plan(
+    tx: Transaction,
+    env: Env,
+    caller: Caller,
+    preview: Preview,
+    reason: str,
+    start: Instant | None,
+    *,
+    waits: bool,
+) -> Plan:
+    """Write it down; `waits` for somebody else's word before its time can come."""
+    now = env.clock.now()
+    plan = Plan(
+        id=PlanId("m_" + b32encode(env.entropy.bytes(15)).decode().lower()),
+        tenant=caller.tenant,
+        state=PlanState.WAITING if waits else PlanState.SCHEDULED,
+        preview=preview,
+        by=caller.subject or None,
+        by_name=caller.username,
+        at=now,
+        reason=reason,
+        start=start or now,
+    )
+    await tx.put_plan(plan)
+    detail = {"start": str(plan.start), "reason": reason}
+    await tx.record(event_by(caller, now, Action.PLANNED, target=plan.id, detail=detail))
+    return plan
+
+
+async def approve(env: Env, caller: Caller, id: PlanId) -> Plan:
+    """A second person's word: the same permission, a fresh second factor, and not who asked."""
+    async with (
+        refusals(env, caller, Action.APPROVED, id),
+        env.store.transaction(caller.tenant) as tx,
+    ):
+        now = env.clock.now()
+        caller, plan = await _open_plan(tx, caller, id, now)
+        await require_fresh_factor(tx, env, caller, always=True)
+        if plan.state is not PlanState.WAITING or (plan.by or "") == caller.subject:
+            raise Conflict("needs the word of somebody else, once")
+        approved = replace(
+            plan,
+            state=PlanState.SCHEDULED,
+            approved_by=caller.subject or None,
+            approved_by_name=caller.username,
+        )
+        await tx.put_plan(approved)
+        await tx.record(event_by(caller, now, Action.APPROVED, target=id))
+    return approved
+
+
+async def cancel(env: Env, caller: Caller, id: PlanId) -> Plan:
+    """Until it has started; then there is nothing left to cancel, and `Conflict` says so."""
+    async with (
+        refusals(env, caller, Action.CANCELLED, id),
+        env.store.transaction(caller.tenant) as tx,
+    ):
+        now = env.clock.now()
+        caller, plan = await _open_plan(tx, caller, id, now)
+        cancelled = replace(plan, state=PlanState.CANCELLED)
+        await tx.put_plan(cancelled)
+        await tx.record(event_by(caller, now, Action.CANCELLED, target=id))
+    return cancelled
+
+
+async def _open_plan(
+    tx: Transaction, caller: Caller, id: PlanId, now: Instant
+) -> tuple[Caller, Plan]:
+    caller = await standing(tx, caller, now)
+    require(caller, Permission.TENANT_LOGOUT)
+    plan = await tx.plan(id)
+    if plan is None:
+        raise NotFound("no such plan")
+    if plan.state not in OPEN_PLANS:
+        raise Conflict(f"the plan is {plan.state}")
+    return caller, plan
+
+
+async def run_plans(env: Env) -> int:
+    """Start every plan whose time has come, with the standing of the house; how many began."""
+    began = 0
+    for tenant in env.policies:
+        async with env.store.transaction(tenant) as tx:
+            now = env.clock.now()
+            for plan in await tx.plans():
+                if plan.state is not PlanState.SCHEDULED or plan.start > now:
+                    continue
+                house = operator(tenant, Origin(dialect=DialectName("plan")))
+                asker = replace(house, subject=plan.by or house.subject, username=plan.by_name)
+                receipt, _ = await end_previewed(tx, env, asker, plan.preview, plan.reason)
+                done = replace(plan, state=PlanState.DONE, receipt=receipt.revocation.id)
+                await tx.put_plan(done)
+                began += 1
+    return began
+
+
+async def plans(env: Env, caller: Caller) -> tuple[Plan, ...]:
+    """All that are kept, oldest first."""
+    async with env.store.transaction(caller.tenant) as tx:
+        require(await standing(tx, caller, env.clock.now()), Permission.TENANT_LOGOUT)
+        return tuple(await tx.plans())
