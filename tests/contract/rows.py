@@ -12,6 +12,7 @@ from lastcall.domain.factor import Factor, Method
 from lastcall.domain.logout import OfTenant, Revocation, Scope
 from lastcall.domain.origin import Origin
 from lastcall.domain.plan import Plan, PlanState, Preview, Remembered
+from lastcall.domain.selection import Selection
 from lastcall.domain.session import Device, End, Participant, Session
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import (
@@ -190,7 +191,7 @@ def a_preview(id: str = "v", tenant: TenantId = ONE, **more: Any) -> Preview:
         "by": ANN,
         "by_name": "ann",
         "at": NOW,
-        "words": "dialect:web",
+        "selection": Selection(dialects=frozenset({WEB}), older_than=MINUTE, factor=Method.TOTP),
         "sessions": (SessionId("s1"), SessionId("s2")),
         "counts": {"subjects": 1},
         "expires": Instant(NOW + MINUTE),
