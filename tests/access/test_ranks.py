@@ -8,8 +8,9 @@ import pytest
 from lastcall.domain.access import ROLES
 from lastcall.domain.audit import Outcome
 from lastcall.domain.types import SubjectId
-from tests.access.driving import alive, audited, make_crowd, peer
+from tests.access.driving import Wire, alive, audited, make_crowd, named, peer
 from tests.access.endings import ENDINGS, Ending, Target
+from tests.access.wires import WIRES
 from tests.world import OTHER, TENANT, World
 
 RANKS = tuple(ROLES)
@@ -88,3 +89,15 @@ async def test_another_tenants(way: Ending, caller: str, target: str) -> None:
 async def test_whoever_stands_higher_looks_like_nobody(way: Ending, caller: str) -> None:
     """Unknown, foreign and forbidden answer alike to whoever can be out-ranked (abuse 51)."""
     assert await refused_view(way, caller, "admin-b") == await refused_view(way, caller, "unknown")
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=named)
+async def test_another_tenants_token_is_nobodys_here(wire: Wire) -> None:
+    """A tenant's host knows its own people alone; elsewhere the same token is good (abuse 41)."""
+    world = await make_crowd()
+    held = await wire.enter(world, peer("admin-far"))
+    shown = held.shown
+    here = replace(held.who, tenant=TENANT)
+    assert not (await wire.send(world, wire.check(shown, here), TENANT)).granted
+    await wire.send(world, wire.logout(shown, here), TENANT)
+    assert (await wire.ask_who(world, held)).granted
