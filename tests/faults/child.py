@@ -16,14 +16,20 @@ from tests.contract.rows import ANN, GONE, ONE, a_revocation, an_event, fill, to
 
 
 class Trap:
-    """Springs at the named step, once it is armed."""
+    """Springs at the named step of the first commit that is decided once it is armed."""
 
     def __init__(self, step: str) -> None:
         self.step = step
         self.armed = False
+        self.before = ["decided", "taken"]
 
     def __call__(self, step: str) -> None:
-        if self.armed and step == self.step:
+        if not self.armed:
+            return
+        if self.before and step != self.before[0]:
+            return  # of the commit before, which its thread has not done with
+        self.before = self.before[1:]
+        if step == self.step:
             os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -9,6 +10,7 @@ from threading import Event, Thread
 import apsw
 
 from lastcall.domain.audit import Record
+from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.types import Instant, ReceiptId, Serial, TenantId
 from lastcall.index import Changed, Report, Touched, at_of
 from lastcall.stores.sqlite.loading import records
@@ -99,11 +101,19 @@ class Writer:
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._checkpoints.stop)
-        self._reader.close()
-        if not self._failed:
+        with closing(self._db), closing(self._reader):
+            if not self._failed:
+                await asyncio.to_thread(self._tidy)
+
+    def _tidy(self) -> None:
+        """Leave an empty log behind. Raises `StoreUnavailable`; what was answered is kept."""
+        try:
+            self._reader.close()
+            self._checkpoints.check()
             self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             self._witness.sync()
-        self._db.close()
+        except (apsw.Error, OSError) as error:
+            raise StoreUnavailable(f"the store could not be closed tidily: {error}") from error
 
     # --- on the writer's thread ---
 
