@@ -1,10 +1,12 @@
 """Revocations, deadlines, guesses, the audit chain, and what is forgotten."""
 
+import random
+
 import pytest
 
 from lastcall.domain.audit import GENESIS, Record, chained
 from lastcall.domain.errors import Conflict
-from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Scope
+from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Revocation, Scope
 from lastcall.domain.session import End
 from lastcall.domain.types import DAY, HOUR, EndReason, Instant, ReceiptId, SessionId
 from lastcall.index import IndexStore
@@ -110,6 +112,34 @@ class Endings:
             assert await tx.revoked_before(BOB, WEB) == 14
             newcomer = a_session(99, subject=ANN)
             assert await tx.covered_by(newcomer) == 16
+
+    @pytest.mark.parametrize("seed", range(5))
+    async def test_combining_is_what_going_through_all_of_them_says(
+        self, store: IndexStore, seed: int
+    ) -> None:
+        chance = random.Random(seed)
+        keeps = (None, SessionId("s1"), SessionId("s2"), SessionId("s3"))
+        made: list[Revocation] = []
+        await fill(store, 4)
+        async with store.transaction(ONE) as tx:
+            rows = [await tx.session(SessionId(f"s{number}")) for number in (1, 2, 3, 4)]
+            for serial in range(10, 40):
+                keep, subject = chance.choice(keeps), chance.choice((ANN, BOB))
+                scope: Scope = chance.choice(
+                    (
+                        OneSession(session=chance.choice(keeps[1:]) or SessionId("s9")),
+                        OfSubject(subject=subject, keep=keep),
+                        OfSubject(subject=subject, dialect=chance.choice((WEB, APP)), keep=keep),
+                        OfDialect(dialect=APP),
+                        OfTenant(keep=keep or SessionId("s4")),
+                    )
+                )
+                made.append(a_revocation(serial, scope))
+                await tx.add_revocation(made[-1])
+                for row in rows:
+                    assert row is not None
+                    expected = max((one.serial for one in made if one.ends(row)), default=0)
+                    assert await tx.covered_by(row) == expected, f"{row.id} after {made}"
 
     async def test_receipts_count_until_complete(self, store: IndexStore) -> None:
         await fill(store)

@@ -10,7 +10,7 @@ from lastcall.domain.session import End
 from lastcall.domain.types import EndReason, Instant, Serial, SessionId
 from lastcall.index import IndexStore
 from lastcall.ports import Found, SessionQuery
-from tests.contract.changes import Change, rename
+from tests.contract.changes import Change, do, rename
 from tests.contract.rows import (
     ANN,
     APP,
@@ -90,7 +90,13 @@ class Rows:
 
     async def test_ids_and_tokens_are_not_given_twice(self, store: IndexStore) -> None:
         await fill(store)
-        twice = (a_session(9, id=SessionId("s1")), a_session(9, token_hash=token_of(1)))
+        await do(store, lambda tx: tx.renew(a_session(1, refresh_hash=hashed("r"))))
+        twice = (
+            a_session(9, id=SessionId("s1")),
+            a_session(9, token_hash=token_of(1)),
+            a_session(9, refresh_hash=hashed("r")),
+            a_session(9, spent=(hashed("r"),)),
+        )
         for session in twice:
             with pytest.raises(Conflict):
                 async with store.transaction(ONE) as tx:
