@@ -6,7 +6,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
@@ -197,6 +197,7 @@ class HttpEgress:
             self._own.close()
 
 
+@lru_cache(4_096)
 def _url(where: Place) -> URL:
     host = f"[{where.host}]" if isinstance(where.literal, IPv6Address) else where.host
     query = f"?{where.query}" if where.query else ""

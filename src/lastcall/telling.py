@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from lastcall.addresses import Forbidden, place
 from lastcall.domain.delivery import Outcome
-from lastcall.domain.types import Duration
+from lastcall.domain.types import Duration, SubjectId
 from lastcall.outward import Egress, NoAnswer, Notice, Setting, Target, Told
 
 PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
@@ -40,7 +40,12 @@ def harmless(notice: Notice) -> Notice:
     """The same notice about a session and an account nobody has, or could guess."""
     nobody = f"lastcall-test-{notice.jti}"
     return replace(
-        notice, sid=nobody, account=nobody, email=f"{nobody}@lastcall.invalid", session=None
+        notice,
+        subject=SubjectId(nobody),
+        account=nobody,
+        email=f"{nobody}@lastcall.invalid",
+        sid=nobody,
+        session=None,
     )
 
 

@@ -197,12 +197,30 @@ async def test_118_a_name_that_comes_to_point_inside_is_refused() -> None:
 
 
 async def test_118_of_several_addresses_only_those_that_pass_are_used() -> None:
-    mixed = ["169.254.169.254", "::ffff:127.0.0.1", "127.0.0.1"]
-    names = Names({"rp.example": [mixed], "rebound.example": [["10.0.0.1", "127.0.0.1"]]})
-    async with receiver(answers(204)) as there, way(names) as egress:
-        assert (await ask(egress, there.url(host="rp.example"))).status == 204
+    """The first two would lead to 127.0.0.1 as well as its plain spelling does."""
+    names = Names(
+        {
+            "rp.example": [["0.0.0.0", "::ffff:127.0.0.1", "127.0.0.2"]],
+            "rebound.example": [["10.0.0.1", "127.0.0.1"]],
+        }
+    )
+    async with (
+        receiver(answers(500)) as evil,
+        receiver(answers(204), host="127.0.0.2", port=evil.port) as there,
+        way(names) as egress,
+    ):
+        for _ in range(4):
+            answer = await egress.request(
+                "POST",
+                there.url(host="rp.example"),
+                headers={"Connection": "close"},
+                within=SECOND,
+                private=True,
+            )
+            assert answer.status == 204
         error = await refusal(egress, f"https://rebound.example:{there.port}/", private=False)
         assert error.reason == "address"
+        assert evil.connections == 0
 
 
 async def test_118_a_private_connection_serves_no_public_client(tmp_path: Path) -> None:
