@@ -1,5 +1,7 @@
 """OpenID Connect Back-Channel Logout 1.0, errata set 1; the tests are named for its clauses."""
 
+import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +16,10 @@ from lastcall.outward import Target
 from tests.connectors.making import notice, target
 from tests.connectors.receivers import (
     Application,
+    Exchange,
     Seen,
     answers,
+    hangs,
     loses_the_answer,
     receiver,
 )
@@ -232,13 +236,26 @@ async def test_placeholders_are_encoded_and_must_have_a_value(connector: Backcha
     assert probes == ["/s/..%2Fa%20b%3F%23?who=j%C3%B6hn%26x%3D1"]
 
 
-async def test_a_probe_has_only_the_time_that_is_left(connector: Backchannel) -> None:
+async def test_a_probe_may_tell_what_a_lost_answer_does_not(connector: Backchannel) -> None:
     async with receiver(loses_the_answer) as there, receiver(answers(404)) as probe:
         settings = {"probe_url": probe.url("/s")}
+        told = await connector.tell(whom(there.url("/bcl"), settings=settings), notice())
+    assert (told.outcome, told.dead) == (Outcome.UNKNOWN, True)
+
+
+async def test_a_probe_has_only_the_time_that_is_left(connector: Backchannel) -> None:
+    async def slow(exchange: Exchange) -> None:
+        await asyncio.sleep(0.6)
+        await exchange.reply(200)
+
+    async with receiver(slow) as there, receiver(hangs) as probe:
+        settings = {"probe_url": probe.url("/s")}
+        began = time.monotonic()
         told = await connector.tell(
             whom(there.url("/bcl"), settings=settings, timeout=Duration(1_000)), notice()
         )
-    assert (told.outcome, told.dead) == (Outcome.UNKNOWN, True)
+        assert time.monotonic() - began < 1.4
+    assert (told.outcome, told.dead) == (Outcome.DONE, None)
 
 
 def test_placeholders_nobody_knows_are_named(connector: Backchannel) -> None:

@@ -92,6 +92,17 @@ async def test_as_much_as_is_read_at_most(egress: HttpEgress) -> None:
         assert (await refusal(egress, there.url())).reason == "too-large"
 
 
+async def test_a_body_in_chunks_is_capped_the_same(egress: HttpEgress) -> None:
+    async def chunks(exchange: Exchange) -> None:
+        body = b"x" * (MOST_OF_A_BODY + exchange.number - 1)
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        await exchange.raw(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+
+    async with receiver(chunks) as there:
+        assert len((await ask(egress, there.url())).body) == MOST_OF_A_BODY
+        assert (await refusal(egress, there.url())).reason == "too-large"
+
+
 async def test_no_cookie_is_kept(egress: HttpEgress) -> None:
     async with receiver(answers(200, headers={"Set-Cookie": "a=b; Path=/"})) as there:
         await ask(egress, there.url())
