@@ -10,15 +10,15 @@ from hypothesis.stateful import run_state_machine_as_test
 from lastcall.index import IndexStore
 from lastcall.stores.memory import MemoryStore
 from lastcall.stores.sqlite import SqliteStore
-from tests.contract.machine import Machine
+from tests.contract.owing_machine import OwingMachine
 
 
-class MemoryMachine(Machine):
+class MemoryMachine(OwingMachine):
     async def open_store(self) -> IndexStore:
         return MemoryStore()
 
 
-class SqliteMachine(Machine):
+class SqliteMachine(OwingMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = TemporaryDirectory()
@@ -43,7 +43,7 @@ class SqliteMachine(Machine):
         pytest.param(SqliteMachine, 30, 50, marks=pytest.mark.slow),
     ],
 )
-def test_lives(machine: type[Machine], lives: int, steps: int) -> None:
+def test_lives(machine: type[OwingMachine], lives: int, steps: int) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
