@@ -5,9 +5,8 @@ finds the dialect's handler and sends its `Reply`, and so can a test or another 
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -20,6 +19,7 @@ from starlette.requests import cookie_parser
 from lastcall.domain.errors import AuthorityError, Invalid
 from lastcall.domain.origin import Origin
 from lastcall.domain.types import DialectName, TenantId
+from lastcall.domain.types import iso_time as iso_time
 from lastcall.ports import Env
 
 S = TypeVar("S", bound="DialectSettings")
@@ -38,6 +38,8 @@ class DialectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Answer only requests for this host name, and then own every path there."""
     tenant: str = "default"
     """Whose accounts it serves, for hosts that no tenant claims."""
+    joins: tuple[str, ...] = ()
+    """Applications that every session begun here joins, by name."""
 
     @property
     def longest_life(self) -> int:
@@ -159,11 +161,16 @@ class Call(Generic[S]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What goes back. Header names and values must not hold control characters."""
+    """What goes back. Header names and values must not hold control characters.
+
+    A `stream` follows the body, piece by piece, for as long as it lasts; it raises nothing, and
+    is closed when the other side leaves or the server stops.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
+    stream: AsyncIterator[bytes] | None = None
 
     def plus(self, *headers: tuple[str, str]) -> "Reply":
         return replace(self, headers=(*self.headers, *headers))
@@ -389,9 +396,3 @@ def clear_cookie(
     name: str, *, path: str = "/", secure: bool = False, same_site: str = "Lax"
 ) -> tuple[str, str]:
     return set_cookie(name, "", path=path, max_age=0, secure=secure, same_site=same_site)
-
-
-def iso_time(at: int) -> str:
-    """`2026-11-21T05:04:03.210Z` for milliseconds since the epoch."""
-    moment = datetime.fromtimestamp(at / 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"

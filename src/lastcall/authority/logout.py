@@ -6,7 +6,14 @@ from lastcall.authority.ending import Logout, end_scope, words
 from lastcall.authority.factors import require_fresh_factor
 from lastcall.authority.refusals import refusals
 from lastcall.authority.standing import standing
-from lastcall.domain.access import Caller, Permission, Rank, require, require_over
+from lastcall.domain.access import (
+    Caller,
+    Permission,
+    Rank,
+    authority_of,
+    require,
+    require_over,
+)
 from lastcall.domain.audit import Action, event_by
 from lastcall.domain.errors import Denied, NotFound
 from lastcall.domain.logout import OfDialect, OfSessions, OfSubject, OfTenant, OneSession, Scope
@@ -38,6 +45,7 @@ async def logout(
             "receipt": done.receipt.revocation.id,
             "sessions": str(len(done.ended)),
             "reason": reason,
+            **authority_of(caller),
         }
         await tx.record(event_by(caller, now, Action.LOGOUT, target=target, detail=detail))
     return done

@@ -14,11 +14,12 @@ from lastcall import __version__
 from lastcall.cli.asking import CONFIG, confirm, load
 from lastcall.cli.operators import Flag, logout, sessions, users
 from lastcall.cli.output import Exit, Stop, put, put_json, say
+from lastcall.cli.verifying import verify
 from lastcall.demo import folder_of, prepare
-from lastcall.main import CannotStart, Configured, Ready, StoreRestored, configured
+from lastcall.main import CannotStart, Ready, StoreRestored, configured
 from lastcall.main import accept_restored as accept
 from lastcall.main import serve as run_server
-from lastcall.settings import SettingsWrong
+from lastcall.settings import Configured, SettingsWrong
 
 app = App(
     name="lastcall",
@@ -30,6 +31,7 @@ app = App(
 app.command(users)
 app.command(sessions)
 app.command(logout)
+app.command(verify)
 
 
 @app.command

@@ -116,6 +116,15 @@ def service(tenant: TenantId, origin: Origin, name: str) -> Caller:
     )
 
 
+def authority_of(caller: Caller) -> dict[str, str]:
+    """By what right a caller asks, for the record."""
+    if caller.operator:
+        return {"role": caller.role.name, "as": caller.role.name}
+    if caller.session is None:
+        return {"role": caller.role.name, "as": "credentials"}
+    return {"role": caller.role.name, "as": "session", "session": caller.session.id}
+
+
 def require(caller: Caller, permission: Permission) -> None:
     if permission not in caller.role.permissions:
         raise Denied(f"needs {permission}")

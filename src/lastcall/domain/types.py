@@ -1,5 +1,6 @@
 """The identifiers and units everything else is written in."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NewType
 
@@ -32,6 +33,12 @@ DAY = Duration(86_400_000)
 
 def later(at: Instant, by: Duration) -> Instant:
     return Instant(at + by)
+
+
+def iso_time(at: int) -> str:
+    """`2026-11-21T05:04:03.210Z` for milliseconds since the epoch."""
+    moment = datetime.fromtimestamp(at / 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
 
 
 class Kind(StrEnum):

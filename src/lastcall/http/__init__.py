@@ -4,7 +4,17 @@
 """
 
 from lastcall.http.app import Asgi, build
+from lastcall.http.draining import BACKLOG, Draining
 from lastcall.http.facts import Mount, Readiness, ServerFacts
 from lastcall.http.protocol import uvicorn_options
 
-__all__ = ["Asgi", "Mount", "Readiness", "ServerFacts", "build", "uvicorn_options"]
+__all__ = [
+    "BACKLOG",
+    "Asgi",
+    "Draining",
+    "Mount",
+    "Readiness",
+    "ServerFacts",
+    "build",
+    "uvicorn_options",
+]

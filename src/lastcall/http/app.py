@@ -1,13 +1,13 @@
 """The ASGI application: from a request to the dialect that answers it, and back."""
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
 import structlog
 
-from lastcall.domain.errors import AuthorityError
+from lastcall.domain.errors import AuthorityError, Busy
 from lastcall.domain.types import DialectName, TenantId
 from lastcall.http.body import Disconnected, discard, read_body
 from lastcall.http.client import Proxies
@@ -17,12 +17,12 @@ from lastcall.http.mounts import Mounts
 from lastcall.http.operations import operation
 from lastcall.http.redaction import shown_path, shown_query
 from lastcall.http.replies import Send, problem, safe, send_reply
+from lastcall.http.streaming import Receive, Streams, closed, send_stream
 from lastcall.metrics import Metrics, counted
 from lastcall.ports import Env, Store
 from lastcall.wire import Call, Limiter, Reply, TooLarge, TooSlow, Trail
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = structlog.stdlib.get_logger("http")
@@ -73,6 +73,7 @@ class Assembly:
     limiter: Limiter
     figures: Metrics
     demo: Any
+    streams: Streams = field(default_factory=Streams)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -87,7 +88,12 @@ class Assembly:
         except Disconnected:
             return self._note(head, trail, SERVER, None, CLIENT_LEFT, started)
         reply = self._finished(head, reply)
-        await send_reply(send, reply, head_only=head.method == "HEAD")
+        if reply.stream is None:
+            await send_reply(send, reply, head_only=head.method == "HEAD")
+        else:
+            await send_stream(
+                send, receive, reply, self.streams, stopping=lambda: self.state.draining
+            )
         self._note(head, trail, name, tenant, reply.status, started)
         return None
 
@@ -100,7 +106,13 @@ class Assembly:
         mount = self.mounts.of_host(head.host_name)
         if mount is None:
             reply = await operation(
-                head.path, head.method, self.store, self.state, self.figures, self.demo
+                head.path,
+                head.method,
+                self.store,
+                self.state,
+                self.figures,
+                self.demo,
+                self.env.clock,
             )
             if reply is not None:
                 trail.route = head.path
@@ -122,7 +134,11 @@ class Assembly:
             reply = replace(dialect.decline(call, error), status=STATUS_OF[type(error)])
             return reply.plus(("Connection", "close"))
         try:
-            return await dialect.answer(call.with_(body=body))
+            reply = await dialect.answer(call.with_(body=body))
+            if reply.stream is not None and self.streams.full:
+                await closed(reply)
+                return dialect.decline(call, Busy("too many streams are open"))
+            return await closed(reply) if head.method == "HEAD" else reply
         except Exception as error:
             log.error("failed", request=head.request_id, dialect=dialect.name, exc_info=error)
         try:

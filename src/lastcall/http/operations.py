@@ -6,11 +6,11 @@ from typing import Any
 
 from lastcall import metrics
 from lastcall.domain.errors import StoreUnavailable
-from lastcall.domain.types import TokenHash
+from lastcall.domain.types import Duration, TokenHash
 from lastcall.http.facts import Readiness
 from lastcall.http.replies import problem
 from lastcall.metrics import Metrics
-from lastcall.ports import Store
+from lastcall.ports import Clock, Store
 from lastcall.wire import Reply, json_reply
 
 PATHS = ("/livez", "/readyz", "/metrics", "/demo.json")
@@ -19,7 +19,13 @@ NO_TOKEN = TokenHash(bytes(32))
 
 
 async def operation(
-    path: str, method: str, store: Store, state: Readiness, figures: Metrics, demo: Any
+    path: str,
+    method: str,
+    store: Store,
+    state: Readiness,
+    figures: Metrics,
+    demo: Any,
+    clock: Clock,
 ) -> Reply | None:
     """The answer, or None when the path means nothing here."""
     if path not in PATHS or (path == "/demo.json" and demo is None):
@@ -32,7 +38,7 @@ async def operation(
         return json_reply({"status": "alive"})
     if path == "/readyz":
         return await _ready(store, state, figures)
-    return await _figures(store, state, figures)
+    return await _figures(store, state, figures, clock)
 
 
 async def _ready(store: Store, state: Readiness, figures: Metrics) -> Reply:
@@ -48,12 +54,14 @@ async def _ready(store: Store, state: Readiness, figures: Metrics) -> Reply:
     )
 
 
-async def _figures(store: Store, state: Readiness, figures: Metrics) -> Reply:
+async def _figures(store: Store, state: Readiness, figures: Metrics, clock: Clock) -> Reply:
     """The gauges that must be asked for stay as they were when the store cannot answer."""
     answers = await _store_answers(store)
     figures.ready.set(answers and state.caught_up and not state.draining)
     if answers:
         figures.live.set(await store.live_sessions())
+        due, now = store.next_due(), clock.now()
+        figures.show_outbox(store.outbox_depth(), Duration(0 if due is None else max(0, now - due)))
     return Reply(body=figures.page(), headers=(("Content-Type", metrics.CONTENT_TYPE),))
 
 

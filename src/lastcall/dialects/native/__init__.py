@@ -4,6 +4,7 @@ from lastcall.dialects.native.callers import NATIVE_NAME
 from lastcall.dialects.native.openapi import document
 from lastcall.dialects.native.operations import OPERATIONS
 from lastcall.dialects.native.problems import CATALOGUE, MethodNotAllowed, refuse, type_of
+from lastcall.dialects.native.proofs import jwks, page
 from lastcall.dialects.native.settings import Service, Settings
 from lastcall.dialects.native.shapes import ProblemType
 from lastcall.domain.errors import NotFound
@@ -35,11 +36,16 @@ async def _unknown(call: Call[Settings]) -> Reply:
 NATIVE = Dialect[Settings](
     name=NATIVE_NAME,
     settings=Settings,
-    prefixes=("/v1/", "/openapi.json", "/problems/"),
+    prefixes=("/v1/", "/openapi.json", "/problems/", "/.well-known/jwks.json", "/verify"),
     routes=(
         *(operation.route() for operation in OPERATIONS),
         Route("GET,HEAD", "/openapi.json", _openapi),
         Route("GET,HEAD", "/problems/{code}", _problem_type),
+        Route("GET,HEAD", "/.well-known/jwks.json", jwks),
+        Route("GET,HEAD", "/verify", page("")),
+        Route("GET,HEAD", "/verify/page.js", page("page.js")),
+        Route("GET,HEAD", "/verify/page.css", page("page.css")),
+        Route("GET,HEAD", "/verify/offline.html", page("offline.html")),
     ),
     refuse=refuse,
     unknown=_unknown,

@@ -106,7 +106,9 @@ def _security(operation: Operation) -> list[dict[str, list[str]]]:
 def _responses(operation: Operation) -> Json:
     good: Json = {"description": "Done."}
     if operation.answer is not None:
-        good["content"] = {JSON: {"schema": _ref(operation.answer)}}
+        good["content"] = {operation.media: {"schema": _ref(operation.answer)}}
+    elif operation.media != JSON:
+        good["content"] = {operation.media: {"schema": {"type": "string"}}}
     if operation.headers:
         good["headers"] = {name: {"schema": {"type": "string"}} for name in operation.headers}
     by_status: defaultdict[int, list[str]] = defaultdict(list)

@@ -5,7 +5,15 @@ from typing import Literal
 
 import msgspec
 
-from lastcall.dialects.native import logins, services, sessions, shapes
+from lastcall.dialects.native import (
+    logins,
+    proof_shapes,
+    proofs,
+    receipts,
+    services,
+    sessions,
+    shapes,
+)
 from lastcall.dialects.native.settings import Settings
 from lastcall.wire import Handler, Route
 
@@ -24,6 +32,8 @@ FACTOR_REFUSALS = ("second-factor-required", "second-factor-invalid", "second-fa
 class Operation:
     """`by` is who may call: a session's holder, a service, or anybody.
 
+    `media` is the type of the good answer; one that is not JSON has no `answer`.
+
     `refusals` are the codes beyond those every operation of its kind has; `headers` those of the
     answer that mean something.
     """
@@ -40,6 +50,7 @@ class Operation:
     query: type[msgspec.Struct] | None = None
     status: int = 200
     answer: type[msgspec.Struct] | None = None
+    media: str = "application/json"
     refusals: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
 
@@ -171,9 +182,68 @@ OPERATIONS = (
         method="GET",
         path="/v1/receipts/{id}",
         id="receipt",
-        summary="What became of a logout",
-        handler=sessions.show_receipt,
-        answer=shapes.Receipt,
+        summary="What became of a logout, here and at every application",
+        handler=receipts.show_receipt,
+        query=proof_shapes.ReceiptQuery,
+        answer=proof_shapes.ReceiptView,
         refusals=("not-found",),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/receipts/{id}/events",
+        id="receiptEvents",
+        summary="The receipt at every change, until it is finished (server-sent events)",
+        handler=receipts.receipt_events,
+        media="text/event-stream",
+        refusals=("not-found", "busy"),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/receipts/{id}/signed",
+        id="signedReceipt",
+        summary="A finished receipt as a signed document (RFC 7515, EdDSA)",
+        handler=receipts.signed,
+        media="application/jose",
+        refusals=("not-found", "unfinished"),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/subjects/{id}/status",
+        id="subjectStatus",
+        summary="Is this person out of everything, since when, and what is left",
+        handler=receipts.subject_status,
+        answer=proof_shapes.Status,
+        refusals=("not-found",),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/audit",
+        id="audit",
+        summary="The audit chain, one record a line; of other tenants' records their hashes alone",
+        handler=proofs.audit,
+        query=proof_shapes.AuditQuery,
+        media="application/jsonl",
+        refusals=("denied",),
+        headers=("Link",),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/audit/head",
+        id="auditHead",
+        summary="How far the audit chain has come, signed",
+        handler=proofs.head,
+        answer=proof_shapes.Head,
+        refusals=("denied",),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/jwks",
+        id="jwks",
+        summary="The public keys; also at /.well-known/jwks.json",
+        handler=proofs.jwks,
+        by="anybody",
+        answer=proof_shapes.Keys,
+        media="application/jwk-set+json",
+        headers=("Cache-Control",),
     ),
 )

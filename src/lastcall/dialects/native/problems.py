@@ -100,6 +100,9 @@ CATALOGUE: Mapping[str, Kind] = {
     "not-found": Kind(404, "Not found", "No such thing, or none the caller may know of."),
     "method-not-allowed": Kind(405, "Method not allowed", "`Allow` lists the methods there are."),
     "conflict": Kind(409, "Too many sessions", "A cap refuses a further session."),
+    "unfinished": Kind(
+        409, "Not finished", "The receipt still changes; only a finished one is signed."
+    ),
     "superseded": Kind(
         409, "Overtaken", "A logout or a change of the account came between; log in again."
     ),

@@ -3,7 +3,6 @@
 from lastcall.authority.accounts import accounts_of
 from lastcall.authority.logout import logout
 from lastcall.authority.lookup import account
-from lastcall.authority.receipts import receipt
 from lastcall.authority.sessions import list_sessions
 from lastcall.dialects.native import shapes
 from lastcall.dialects.native.callers import Known, csrf_of, known
@@ -14,7 +13,7 @@ from lastcall.dialects.native.views import account_view, receipt_view, session_v
 from lastcall.domain.access import Permission
 from lastcall.domain.audit import Action
 from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Scope, covers
-from lastcall.domain.types import DialectName, Kind, ReceiptId, Serial, SessionId, SubjectId
+from lastcall.domain.types import DialectName, Kind, Serial, SessionId, SubjectId
 from lastcall.ports import SessionQuery
 from lastcall.wire import Call, Reply, clear_cookie, json_reply
 
@@ -73,12 +72,6 @@ async def log_out(call: Call[Settings]) -> Reply:
     known_by = await known(call, changes=Action.LOGOUT)
     asked = json_as(call, shapes.Logout, optional=True)
     return await _end(call, known_by, _scope(known_by, asked.scope), asked.reason)
-
-
-async def show_receipt(call: Call[Settings]) -> Reply:
-    caller = (await known(call)).caller
-    found = await receipt(call.env, caller, ReceiptId(call.segments["id"]))
-    return json_reply(receipt_view(found))
 
 
 async def _end(call: Call[Settings], known_by: Known, scope: Scope, reason: str) -> Reply:
