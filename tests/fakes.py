@@ -4,11 +4,13 @@ import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from lastcall.domain.client import Client
+from lastcall.domain.delivery import Outcome, Trial
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.token import same
-from lastcall.domain.types import Instant
+from lastcall.domain.types import Duration, Instant
 from lastcall.wire import Hit
 
 EPOCH = Instant(1_460_024_840_683)
@@ -112,6 +114,21 @@ class FakeSigner:
     def jwks(self) -> Mapping[str, object]:
         algorithms = ("RS256", "ES256", "EdDSA")
         return {"keys": [{"kid": f"fake-{alg}", "use": "sig", "alg": alg} for alg in algorithms]}
+
+
+class FakeApplications:
+    """Knows every wire but one; an application answers by what its `url` begins with."""
+
+    def problems(self, client: Client) -> Sequence[str]:
+        if client.connector == "pigeon":
+            return ["connector: must be one of webhook, backchannel"]
+        wrong = client.settings.get("wrong")
+        return [f"wrong: {wrong}"] if wrong else []
+
+    async def test(self, client: Client) -> Trial:
+        if client.settings.get("url", "").startswith("https://dead."):
+            return Trial(outcome=Outcome.RETRY, took=Duration(7), error="connect")
+        return Trial(outcome=Outcome.DONE, status=200, received=2, took=Duration(12))
 
 
 def _encoded(data: bytes) -> str:

@@ -17,6 +17,7 @@ from tests.fakes import (
     EPOCH,
     CountingEntropy,
     CountingLimiter,
+    FakeApplications,
     FakeClock,
     FakeMailer,
     FakePasswords,
@@ -154,6 +155,7 @@ async def make_world(store: Store | None = None, policy: Policy | None = None) -
         mailer=mailer,
         vault=vault,
         signer=FakeSigner(),
+        applications=FakeApplications(),
         policies=policies,
         device_of=device_of,
     )

@@ -19,8 +19,9 @@ from lastcall.control.operations import ORIGIN
 from lastcall.dialects.soajs.keys import mint_key
 from lastcall.domain.access import operator
 from lastcall.domain.types import TenantId
-from lastcall.main import CannotStart, Configured, configured
+from lastcall.main import CannotStart, configured
 from lastcall.ports import Env
+from lastcall.settings import Configured
 
 TENANT = TenantId("default")
 SOAJS_TENANT = "4442aca8e268c28b650f6a2a"

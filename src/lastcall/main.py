@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -13,28 +12,42 @@ from typing import Any
 
 import msgspec
 import structlog
-import uvicorn
 
 from lastcall import logs
+from lastcall.applications import Nowhere, Reach, problems
 from lastcall.authenticators.device import device_of
 from lastcall.authenticators.mail import QueuedMailer, SmtpServer, folder_mailer, smtp_mailer
 from lastcall.authenticators.password import Argon2Passwords
 from lastcall.authenticators.totp import AuthenticatorApp
 from lastcall.authenticators.vault import KeyFileError, open_vault
 from lastcall.authority.audit_heads import sign_head
+from lastcall.authority.declared import Declared, declare
+from lastcall.authority.plans import run_plans
 from lastcall.authority.sweep import sweep
+from lastcall.connectors import CONNECTORS
 from lastcall.control.channel import Channel, socket_of
 from lastcall.control.operations import run
 from lastcall.control.records import Result
 from lastcall.dialects import DIALECTS
-from lastcall.domain.errors import AuthorityError, StoreUnavailable
-from lastcall.domain.types import TenantId
-from lastcall.http import Asgi, Mount, Readiness, ServerFacts, build, uvicorn_options
+from lastcall.domain.client import Client
+from lastcall.domain.errors import AuthorityError, Invalid, StoreUnavailable
+from lastcall.domain.types import ClientId, DialectName, Duration, Instant, TenantId
+from lastcall.egress import HttpEgress
+from lastcall.http import BACKLOG, Draining, Mount, Readiness, ServerFacts, build
 from lastcall.limiter import MemoryLimiter
 from lastcall.machine import SystemClock, SystemEntropy
 from lastcall.metrics import Metrics
+from lastcall.outbox import Pace, Worker
+from lastcall.outward import Connector, Egress, Signer
 from lastcall.ports import Env
-from lastcall.settings import LastcallSettings, read_file
+from lastcall.settings import (
+    AppSettings,
+    Complaint,
+    Configured,
+    LastcallSettings,
+    read_file,
+    url_of,
+)
 from lastcall.signing import Keyring, SigningKeysUnusable, open_keyring
 from lastcall.stores.heads import HeadsFile
 from lastcall.stores.sqlite import RolledBack, SqliteStore
@@ -43,8 +56,6 @@ log = structlog.stdlib.get_logger("main")
 
 SWEEP_SECONDS = 1.0
 """How long the sweep rests when nothing was due."""
-
-BACKLOG = 2_048
 
 
 class CannotStart(Exception):
@@ -56,46 +67,6 @@ class StoreRestored(CannotStart):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Configured:
-    """Checked settings, and the folder relative paths in them begin at."""
-
-    settings: LastcallSettings
-    base: Path
-
-    def path(self, text: str) -> Path:
-        return self.base / text
-
-    @property
-    def store(self) -> Path:
-        return self.path(self.settings.store.path)
-
-    @property
-    def key_file(self) -> Path:
-        named = self.settings.store.key_file
-        return self.path(named) if named else self.store.with_name(self.store.name + ".key")
-
-    @property
-    def signing_keys(self) -> Path:
-        named = self.settings.store.signing_keys
-        return self.path(named) if named else self.store.with_name(self.store.name + ".signing")
-
-    @property
-    def heads(self) -> Path:
-        named = self.settings.store.heads
-        return self.path(named) if named else self.store.with_name(self.store.name + ".heads.jsonl")
-
-    @property
-    def issuer(self) -> str:
-        server = self.settings.server
-        return server.public_url or _url(server.host, server.port)
-
-    @property
-    def witness(self) -> Path | None:
-        named = self.settings.store.witness
-        return self.path(named) if named else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
     """What is open, so that it can be closed."""
 
@@ -104,6 +75,8 @@ class Backends:
     passwords: Argon2Passwords
     mailer: QueuedMailer
     signer: Keyring
+    egress: HttpEgress
+    connectors: Mapping[str, Connector]
 
 
 Ready = Callable[[Env, str], Awaitable[Any]]
@@ -114,7 +87,8 @@ shown as /demo.json unless it is None."""
 def configured(path: Path, environ: Mapping[str, str] = os.environ) -> Configured:
     """Raises `SettingsWrong`."""
     kinds: dict[str, type[msgspec.Struct]] = {one.name: one.settings for one in DIALECTS}
-    return Configured(settings=read_file(path, environ, kinds), base=path.absolute().parent)
+    settings = read_file(path, environ, kinds, _app_rules)
+    return Configured(settings=settings, base=path.absolute().parent)
 
 
 @asynccontextmanager
@@ -146,25 +120,88 @@ async def opened(
         queue=costs.queue,
     )
     mailer = _mailer(configured)
+    clock, entropy = SystemClock(store.floor), SystemEntropy()
+    ca_file = settings.outbox.ca_file
+    egress = HttpEgress(authorities=configured.path(ca_file) if ca_file else None)
+    connectors = _connectors(egress, signer)
     env = Env(
         store=store,
-        clock=SystemClock(store.floor),
-        entropy=SystemEntropy(),
+        clock=clock,
+        entropy=entropy,
         passwords=passwords,
         totp=AuthenticatorApp(),
         mailer=mailer,
         vault=vault,
         signer=signer,
+        applications=Reach(connectors=connectors, vault=vault, clock=clock, entropy=entropy),
         policies=settings.policies(),
         device_of=device_of,
+        joins={DialectName(name): one.joins for name, one in settings.dialects.items()},
     )
     try:
-        yield Backends(env=env, store=store, passwords=passwords, mailer=mailer, signer=signer)
+        yield Backends(
+            env=env,
+            store=store,
+            passwords=passwords,
+            mailer=mailer,
+            signer=signer,
+            egress=egress,
+            connectors=connectors,
+        )
     finally:
+        await egress.close()
         await mailer.close()
         passwords.close()
         signer.close()
         await store.close()
+
+
+def _connectors(egress: Egress, signer: Signer) -> Mapping[str, Connector]:
+    return {name: make(egress, signer) for name, make in CONNECTORS.items()}
+
+
+def _app_rules(settings: LastcallSettings) -> Iterator[Complaint]:
+    """What each application's connector has to say about its settings."""
+    connectors = _connectors(Nowhere(), Nowhere())
+    for name, app in settings.apps.items():
+        for problem in problems(connectors, _client(name, app), app.secrets):
+            key, _, text = problem.partition(": ")
+            table = "secrets" if key in app.secrets else "settings"
+            yield ("apps", name, *([key] if key == "connector" else [table, key])), text
+
+
+def _client(name: str, app: AppSettings) -> Client:
+    return Client(
+        id=ClientId(""),
+        tenant=TenantId(app.tenant),
+        name=app.name or name,
+        owner=app.owner,
+        connector=app.connector,
+        settings=app.settings,
+        can=app.can,
+        naming=app.naming,
+        account=app.account,
+        timeout=Duration(app.timeout),
+        concurrency=app.concurrency,
+        outlives=Duration(app.outlives),
+        always=app.always,
+        private=app.private,
+        created=Instant(0),
+        changed=Instant(0),
+    )
+
+
+async def _declare(env: Env, settings: LastcallSettings) -> None:
+    """Bring the store up to the configuration's applications."""
+    wanted: dict[TenantId, list[Declared]] = {tenant: [] for tenant in env.policies}
+    for name, app in settings.apps.items():
+        one = Declared(client=_client(name, app), secrets=app.secrets)
+        wanted[one.client.tenant].append(one)
+    for tenant, some in wanted.items():
+        try:
+            await declare(env, tenant, some)
+        except Invalid as error:
+            raise CannotStart(f"an application of tenant {tenant}: {error}") from error
 
 
 def _mailer(configured: Configured) -> QueuedMailer:
@@ -186,6 +223,7 @@ def _mailer(configured: Configured) -> QueuedMailer:
 async def offline(configured: Configured, operation: str, parameters: Mapping[str, Any]) -> Result:
     """One operation on a store no server has open."""
     async with opened(configured) as backends:
+        await _declare(backends.env, configured.settings)
         return await run(backends.env, operation, parameters)
 
 
@@ -205,8 +243,9 @@ async def serve(configured: Configured, ready: Ready | None = None) -> int:
     logs.configure(settings.log_level)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     async with opened(configured) as backends:
+        await _declare(backends.env, configured.settings)
         with _listening(settings.host, settings.port) as sock:
-            url = settings.public_url or _url(settings.host, sock.getsockname()[1])
+            url = settings.public_url or url_of(settings.host, sock.getsockname()[1])
             shown = await ready(backends.env, url) if ready else None
             code = await _serve(configured, backends, sock, url, shown)
     log.info("stopped", status=code)
@@ -232,6 +271,8 @@ async def _serve(
     backends.store.on_failure = server.give_up
     channel = Channel(socket_of(configured.store), _answerer(env))
     await channel.open()
+    worker = _worker(configured.settings, backends, metrics)
+    telling = asyncio.create_task(worker.run())
     sweeper = asyncio.create_task(_sweep(env))
     heads = HeadsFile(configured.heads)
     every = configured.settings.store.heads_every
@@ -245,52 +286,39 @@ async def _serve(
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        await _stopped(worker, telling, configured.settings.server.drain_seconds)
         await _witness_head(env, heads)
     return 1 if server.gave_up else 0
 
 
-class Draining(uvicorn.Server):
-    """Uvicorn, told to stop by a signal or by the store; it finishes what is under way."""
+def _worker(settings: LastcallSettings, backends: Backends, metrics: Metrics) -> Worker:
+    outbox = settings.outbox
+    return Worker(
+        env=backends.env,
+        connectors=backends.connectors,
+        pace=Pace(
+            in_flight=outbox.in_flight,
+            claim=Duration(outbox.claim),
+            break_after=outbox.break_after,
+        ),
+        on_tried=metrics.tried,
+    )
 
-    def __init__(self, app: Asgi, state: Readiness, seconds: int) -> None:
-        options = uvicorn_options()
-        super().__init__(
-            uvicorn.Config(app, timeout_graceful_shutdown=seconds, backlog=BACKLOG, **options)
-        )
-        self.gave_up = False
-        self._state = state
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Without raising the signal again at the end: there is still a store to close."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop, number)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
-
-    def give_up(self, error: StoreUnavailable) -> None:
-        """The store failed: nothing can be vouched for any more, and only a restart helps."""
-        log.critical("the store failed, stopping", detail=error.detail)
-        self.gave_up = True
-        self._state.draining = True
-        self.should_exit = True
-
-    def _stop(self, number: int) -> None:
-        log.info("stopping", signal=signal.Signals(number).name)
-        self._state.draining = True
-        self.force_exit = self.should_exit
-        self.should_exit = True
+async def _stopped(worker: Worker, telling: asyncio.Task[None], seconds: int) -> None:
+    """Let it write down what is under way; what takes longer is taken up again by its claim."""
+    worker.stop()
+    await asyncio.wait({telling}, timeout=seconds)
+    telling.cancel()
+    with suppress(asyncio.CancelledError):
+        await telling
 
 
 async def _sweep(env: Env) -> None:
     """Tidy up behind the requests; nothing waits for it."""
     while True:
         try:
-            changed = await sweep(env)
+            changed = await run_plans(env) + await sweep(env)
         except StoreUnavailable:
             return
         except AuthorityError as error:
@@ -353,8 +381,3 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         raise CannotStart(f"cannot listen on {host} port {port}: {error.strerror}") from error
     with sock:
         yield sock
-
-
-def _url(host: str, port: int) -> str:
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - shown, not bound
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"

@@ -1,6 +1,6 @@
 """Figures for Prometheus: how much, how fast and with what outcome; never who."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from prometheus_client import (
@@ -15,11 +15,14 @@ from prometheus_client import (
 )
 
 from lastcall.domain.audit import Action, Event, Outcome
+from lastcall.domain.client import Client
+from lastcall.domain.delivery import Attempt, Delivery, DeliveryState
 from lastcall.domain.errors import AuthorityError, StoreUnavailable
 from lastcall.domain.session import State, state_of, token_counts
-from lastcall.domain.types import TokenHash
+from lastcall.domain.types import SECOND, Duration, TokenHash
 from lastcall.ports import Clock, Found, Store
 
+TOLD = frozenset({DeliveryState.ACKNOWLEDGED, DeliveryState.VERIFIED})
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 UNDER_WAY = 10_000
 """Logouts whose request has not been answered yet; more are not timed."""
@@ -46,6 +49,23 @@ class Metrics:
         self.checks = self._counter("checks", "Tokens looked up, by what was found.", ("outcome",))
         self.refusals = self._counter("refusals", "Requests refused.", ("dialect", "code"))
         self.audited = self._counter("audit_events", "Audit records.", ("action", "outcome"))
+        self.tries = self._counter(
+            "deliveries", "Tries to tell an application.", ("connector", "outcome")
+        )
+        self.told = self._histogram(
+            "logged_out_seconds",
+            "Time from a logout to an application's word, or a probe's, that it is done there.",
+            ("connector", "state"),
+        )
+        self.outbox = Gauge(
+            "lastcall_outbox",
+            "Deliveries by state.",
+            ("state",),
+            registry=self.registry,
+        )
+        self.overdue = self._gauge(
+            "outbox_overdue_seconds", "How long the oldest due delivery has been waiting."
+        )
         self.live = self._gauge("sessions_live", "Sessions that have not been ended.")
         self.queue = self._gauge("login_queue", "Passwords being checked or waiting for it.")
         self.ready = self._gauge("ready", "1 while requests are welcome.")
@@ -61,6 +81,18 @@ class Metrics:
         ended = event.action is Action.LOGOUT and event.outcome is Outcome.DONE
         if ended and event.origin.request_id and len(self._logouts) < UNDER_WAY:
             self._logouts.add(event.origin.request_id)
+
+    def tried(self, client: Client, delivery: Delivery, attempt: Attempt) -> None:
+        """For every try the outbox has written down."""
+        self.tries.labels(client.connector, attempt.outcome).inc()
+        if delivery.settled_at is not None and delivery.state in TOLD:
+            seconds = (delivery.settled_at - delivery.created) / SECOND
+            self.told.labels(client.connector, delivery.state).observe(seconds)
+
+    def show_outbox(self, depth: Mapping[DeliveryState, int], overdue: Duration) -> None:
+        for state in DeliveryState:
+            self.outbox.labels(state).set(depth.get(state, 0))
+        self.overdue.set(overdue / SECOND)
 
     def answered(
         self,

@@ -3,7 +3,7 @@
 import asyncio
 from base64 import b32encode
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -24,8 +24,8 @@ from lastcall.domain.types import (
     TenantId,
     later,
 )
-from lastcall.outward import Connector, NoAnswer, Notice, Target, Told, unanswered
-from lastcall.ports import Env, Transaction, Vault
+from lastcall.outward import Connector, NoAnswer, Notice, Target, Told, opened, unanswered
+from lastcall.ports import Env, Transaction
 
 WORKER = Origin(dialect=DialectName("outbox"))
 
@@ -91,6 +91,10 @@ class Finished:
     attempt: Attempt
 
 
+OnTried = Callable[[Client, Delivery, Attempt], None]
+"""Told of every try once it is written down, with the delivery as it is then."""
+
+
 @dataclass(slots=True)
 class Worker:
     """Runs until stopped. Any number of workers may share a store; a claim keeps them apart."""
@@ -98,6 +102,7 @@ class Worker:
     env: Env
     connectors: Mapping[str, Connector]
     pace: Pace = field(default_factory=Pace)
+    on_tried: OnTried | None = None
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
     _running: Counter[ClientId] = field(default_factory=Counter)
     _circuits: dict[ClientId, Circuit] = field(default_factory=dict)
@@ -267,33 +272,28 @@ class Worker:
         for tenant, some in by_tenant.items():
             try:
                 async with self.env.store.transaction(tenant) as tx:
-                    for one in some:
-                        await self._settle(tx, one)
+                    now = [await self._settle(tx, one) for one in some]
             except StoreUnavailable:
                 self._finished.extend(some)
                 raise
+            for one, delivery in zip(some, now, strict=True):
+                if self.on_tried is not None and delivery is not None:
+                    self.on_tried(one.job.client, delivery, one.attempt)
 
-    async def _settle(self, tx: Transaction, one: Finished) -> None:
+    async def _settle(self, tx: Transaction, one: Finished) -> Delivery | None:
         """Only if the claim is still this worker's: its number is the delivery's newest."""
         current = await tx.delivery(one.attempt.delivery)
         if current is None:
-            return
+            return None
         await tx.add_attempt(one.attempt)
         if current.attempts != one.attempt.number or current.next_at is None:
-            return
+            return None
         chance = int.from_bytes(self.env.entropy.bytes(4)) / 2**32
         settled = after(current, one.attempt, chance)
         await tx.put_delivery(settled)
         if settled.settled_at is not None:
             await tx.record(_event(settled, settled.settled_at))
-
-
-def opened(vault: Vault, client: Client) -> dict[str, str]:
-    """A client's secrets in the clear; raises `StoreUnavailable` for what was sealed elsewhere."""
-    return {
-        name: vault.open(sealed, f"client:{client.id}:{name}")
-        for name, sealed in client.secrets.items()
-    }
+        return settled
 
 
 def _untellable(delivery: Delivery, now: Instant) -> Delivery:

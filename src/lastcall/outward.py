@@ -9,6 +9,7 @@ from lastcall.domain.client import Client
 from lastcall.domain.delivery import DeliveryId, Outcome
 from lastcall.domain.types import Duration, Instant, ReceiptId, SessionId, SubjectId
 from lastcall.ports import Signer as Signer  # for connectors, beside what else they need
+from lastcall.ports import Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,14 @@ class Target:
     @property
     def settings(self) -> Mapping[str, str]:
         return self.client.settings
+
+
+def opened(vault: Vault, client: Client) -> dict[str, str]:
+    """A client's secrets in the clear; raises `StoreUnavailable` for what was sealed elsewhere."""
+    return {
+        name: vault.open(sealed, f"client:{client.id}:{name}")
+        for name, sealed in client.secrets.items()
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

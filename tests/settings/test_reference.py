@@ -7,7 +7,9 @@ import msgspec
 import pytest
 
 from lastcall.settings import (
+    AppSettings,
     MailSettings,
+    OutboxSettings,
     PasswordSettings,
     ServerSettings,
     StoreSettings,
@@ -23,6 +25,8 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "mail": MailSettings,
     "passwords": PasswordSettings,
     "dialects.NAME": DialectSettings,
+    "apps.NAME": AppSettings,
+    "outbox": OutboxSettings,
 }
 
 

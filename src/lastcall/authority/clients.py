@@ -8,16 +8,13 @@ from lastcall.authority.refusals import refusals
 from lastcall.authority.standing import standing
 from lastcall.domain.access import Caller, Permission, require
 from lastcall.domain.audit import Action, event_by
-from lastcall.domain.client import Client
+from lastcall.domain.client import TIMEOUTS, Client
 from lastcall.domain.errors import Invalid, NotFound
 from lastcall.domain.types import ClientId, SubjectId
 from lastcall.ports import Env, Transaction
 
 LONGEST_NAME = 100
 LONGEST_ACCOUNT = 256
-TIMEOUTS = range(100, 60_001)
-"""Milliseconds one try may take."""
-
 CONCURRENCY = range(1, 1_001)
 
 
@@ -38,7 +35,7 @@ async def add_client(
         new = ClientId("c_" + b32encode(env.entropy.bytes(15)).decode().lower())
         client = replace(wanted, id=new, tenant=caller.tenant, secrets={}, created=now, changed=now)
         client = _with_secrets(env, client, secrets or {})
-        _check(client)
+        _check(env, client)
         await tx.put_client(client)
         detail = {"name": client.name}
         await tx.record(event_by(caller, now, Action.CLIENT_ADDED, target=new, detail=detail))
@@ -73,7 +70,7 @@ async def change_client(
             changed=now,
         )
         after = _with_secrets(env, after, secrets or {})
-        _check(after)
+        _check(env, after)
         await tx.put_client(after)
         detail = {"name": after.name}
         await tx.record(event_by(caller, now, Action.CLIENT_CHANGED, target=id, detail=detail))
@@ -156,7 +153,7 @@ def _with_secrets(env: Env, client: Client, secrets: Mapping[str, str]) -> Clien
     return replace(client, secrets={**kept, **new})
 
 
-def _check(client: Client) -> None:
+def _check(env: Env, client: Client) -> None:
     if not client.name.strip() or len(client.name) > LONGEST_NAME:
         raise Invalid("name", f"must have 1 to {LONGEST_NAME} characters")
     if client.timeout not in TIMEOUTS:
@@ -165,3 +162,6 @@ def _check(client: Client) -> None:
         raise Invalid("concurrency", f"must be {CONCURRENCY[0]} to {CONCURRENCY[-1]}")
     if client.outlives < 0:
         raise Invalid("outlives", "must not be negative")
+    for problem in env.applications.problems(client) if client.enabled else ():
+        field, _, text = problem.partition(": ")
+        raise Invalid(field, text)

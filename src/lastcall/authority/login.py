@@ -11,7 +11,7 @@ from lastcall.domain.audit import Action, event_by
 from lastcall.domain.errors import Superseded
 from lastcall.domain.origin import Origin
 from lastcall.domain.policy import Admission, all_of, capped
-from lastcall.domain.session import Lifetime, Session, State, state_of
+from lastcall.domain.session import Lifetime, Participant, Session, State, state_of
 from lastcall.domain.subject import Subject, caller_of
 from lastcall.domain.token import hash_token
 from lastcall.domain.types import Duration, EndReason, Instant, Kind, SessionId, later
@@ -99,6 +99,7 @@ async def login(env: Env, origin: Origin, proven: Proven, start: Start) -> Logge
             expires=expires,
             token_expires=later(now, start.token_life) if start.token_life else None,
             refresh_hash=hash_token(refresh) if refresh else None,
+            participants=await _joined(tx, env, origin, session_id),
         )
         detail = await _make_room(tx, env, session, start.admission, origin)
         await tx.add_session(session)
@@ -110,6 +111,14 @@ async def login(env: Env, origin: Origin, proven: Proven, start: Start) -> Logge
         caller=caller_of(subject, origin, session),
         refresh=refresh,
     )
+
+
+async def _joined(
+    tx: Transaction, env: Env, origin: Origin, id: SessionId
+) -> tuple[Participant, ...]:
+    """What sessions of this wire join by themselves, under the session's own id."""
+    found = [await tx.client_named(name) for name in env.joins.get(origin.dialect, ())]
+    return tuple(Participant(client=one.id, sid=id, account="") for one in found if one)
 
 
 async def _make_room(

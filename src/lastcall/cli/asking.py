@@ -15,8 +15,8 @@ from lastcall.cli.output import EXIT_OF, Exit, Stop, say
 from lastcall.control.channel import NobodyThere, Refused, ask, refused, socket_of
 from lastcall.control.records import Result
 from lastcall.domain.errors import AuthorityError
-from lastcall.main import CannotStart, Configured, configured, offline
-from lastcall.settings import SettingsWrong
+from lastcall.main import CannotStart, configured, offline
+from lastcall.settings import Configured, SettingsWrong
 
 CONFIG = "LASTCALL_CONFIG"
 PASSWORD = "LASTCALL_PASSWORD"

@@ -8,6 +8,9 @@ from lastcall.domain.session import Participant
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import ClientId, Duration, Instant, SubjectId, TenantId
 
+TIMEOUTS = range(100, 60_001)
+"""Milliseconds one try at a client may take."""
+
 
 class Ability(StrEnum):
     """What an application does when it is told."""
@@ -43,7 +46,8 @@ class Client:
 
     `secrets` are sealed. `outlives` is how long its own sessions may go on without a notice.
     `always` tells it of every ended session of the tenant, not only of those that joined.
-    `private` allows plain http and addresses that are not public.
+    `private` allows plain http and addresses that are not public. `declared` means that the
+    configuration describes it, and has the last word at every start.
     """
 
     id: ClientId
@@ -62,6 +66,7 @@ class Client:
     always: bool = False
     private: bool = False
     enabled: bool = True
+    declared: bool = False
     created: Instant
     changed: Instant
 

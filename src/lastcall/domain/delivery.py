@@ -65,6 +65,17 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What an application answered to a notice that can end nothing; `took` in milliseconds."""
+
+    outcome: Outcome
+    status: int = 0
+    received: int = 0
+    took: Duration = Duration(0)
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One client owed one notice. `id` stays the same over all tries, for receivers to know it by.
 

@@ -1,16 +1,26 @@
 """What the authority needs of the world, as protocols; `Env` holds one of each."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lastcall.domain.policy import Policy
 from lastcall.domain.session import Device
-from lastcall.domain.types import TenantId
-from lastcall.ports.machine import Clock, Entropy, Mailer, Passwords, Signer, Totp, Vault
+from lastcall.domain.types import DialectName, TenantId
+from lastcall.ports.machine import (
+    Applications,
+    Clock,
+    Entropy,
+    Mailer,
+    Passwords,
+    Signer,
+    Totp,
+    Vault,
+)
 from lastcall.ports.reading import Found, Page, SessionQuery, searchable
 from lastcall.ports.store import Store, Transaction
 
 __all__ = [
+    "Applications",
     "Clock",
     "Entropy",
     "Env",
@@ -30,7 +40,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Env:
-    """Everything a verb may reach."""
+    """Everything a verb may reach.
+
+    `joins` names the applications that sessions begun at a dialect join by themselves.
+    """
 
     store: Store
     clock: Clock
@@ -40,9 +53,11 @@ class Env:
     mailer: Mailer
     vault: Vault
     signer: Signer
+    applications: Applications
     policies: Mapping[TenantId, Policy]
     device_of: Callable[[str], Device]
     country_of: Callable[[str], str] | None = None
+    joins: Mapping[DialectName, tuple[str, ...]] = field(default_factory=dict)
 
     def policy(self, tenant: TenantId) -> Policy:
         return self.policies[tenant]

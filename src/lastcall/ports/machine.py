@@ -1,11 +1,11 @@
 """What the machine and its neighbours give: time, chance, slow hashes, codes, mail, keys."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from lastcall.domain.types import (
-    Instant,
-)
+from lastcall.domain.client import Client
+from lastcall.domain.delivery import Trial
+from lastcall.domain.types import Instant
 
 
 class Clock(Protocol):
@@ -71,4 +71,16 @@ class Signer(Protocol):
 
     def jwks(self) -> Mapping[str, object]:
         """The public keys, those retired and those to come included (RFC 7517)."""
+        ...
+
+
+class Applications(Protocol):
+    """How applications can be reached: one connector for each wire there is."""
+
+    def problems(self, client: Client) -> Sequence[str]:
+        """What is wrong with how a client is to be told, in words; its secrets are sealed."""
+        ...
+
+    async def test(self, client: Client) -> Trial:
+        """Send it a real notice that can end nothing."""
         ...

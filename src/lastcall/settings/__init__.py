@@ -1,21 +1,29 @@
 """Settings: one TOML file, overridden by the environment, checked whole before anything starts."""
 
+from lastcall.settings.configured import Configured, url_of
 from lastcall.settings.model import (
+    AppSettings,
     LastcallSettings,
     LimitSettings,
     MailSettings,
+    OutboxSettings,
     PasswordSettings,
     ServerSettings,
     StoreSettings,
     TenantSettings,
 )
 from lastcall.settings.reading import PREFIX, Problem, SettingsWrong, read, read_file
+from lastcall.settings.rules import Complaint
 
 __all__ = [
     "PREFIX",
+    "AppSettings",
+    "Complaint",
+    "Configured",
     "LastcallSettings",
     "LimitSettings",
     "MailSettings",
+    "OutboxSettings",
     "PasswordSettings",
     "Problem",
     "ServerSettings",
@@ -24,4 +32,5 @@ __all__ = [
     "TenantSettings",
     "read",
     "read_file",
+    "url_of",
 ]

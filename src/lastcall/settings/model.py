@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from lastcall.domain.attempts import Limit
+from lastcall.domain.client import Ability, AccountRule, Naming
 from lastcall.domain.policy import Policy, WhenFull
 from lastcall.domain.types import DAY, Duration, TenantId
-from lastcall.settings.values import HostName, Network, PublicUrl, Span, StoreUrl
+from lastcall.settings.values import HostName, Network, PublicUrl, Secret, Span, StoreUrl
 
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
@@ -76,6 +77,8 @@ class TenantSettings(Section, frozen=True, kw_only=True):
     address_lockout: LimitSettings = LimitSettings()
     factor_lockout: LimitSettings = LimitSettings()
     second_factor_for_others: bool = USUAL.second_factor_for_others
+    second_person_for_mass: bool = USUAL.second_person_for_mass
+    preview_life: Span = Span(USUAL.preview_life)
     step_up_life: Span = Span(USUAL.step_up_life)
     email_code_life: Span = Span(USUAL.email_code_life)
     email_code_tries: AtLeastOne = USUAL.email_code_tries
@@ -90,6 +93,8 @@ class TenantSettings(Section, frozen=True, kw_only=True):
             address_lockout=self.address_lockout.over(USUAL.address_lockout),
             factor_lockout=self.factor_lockout.over(USUAL.factor_lockout),
             second_factor_for_others=self.second_factor_for_others,
+            second_person_for_mass=self.second_person_for_mass,
+            preview_life=Duration(self.preview_life),
             step_up_life=Duration(self.step_up_life),
             email_code_life=Duration(self.email_code_life),
             email_code_tries=self.email_code_tries,
@@ -127,6 +132,39 @@ class PasswordSettings(Section, frozen=True, kw_only=True):
     queue: NotNegative = 64
 
 
+class OutboxSettings(Section, frozen=True, kw_only=True):
+    """How applications are told: how many at once, and how patiently.
+
+    After `break_after` failures in a row an application is left alone for a while. A try that was
+    under way when a server died is taken up again `claim` after the application's own timeout.
+    `ca_file` holds further authorities that applications' certificates may come from.
+    """
+
+    in_flight: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 1_024
+    claim: Span = Span(30_000)
+    break_after: AtLeastOne = 5
+    ca_file: str = ""
+
+
+class AppSettings(Section, frozen=True, kw_only=True):
+    """One application (see `domain.client.Client`); `name` is the table's own unless given."""
+
+    tenant: str = "default"
+    name: str = ""
+    owner: str = ""
+    connector: str = ""
+    settings: Mapping[str, str] = {}
+    secrets: Mapping[str, Secret] = {}
+    can: Ability = Ability.SESSION
+    naming: Naming = Naming.SID
+    account: AccountRule = AccountRule.USERNAME
+    timeout: Span = Span(5_000)
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 8
+    outlives: Span = Span(8 * 3_600_000)
+    always: bool = False
+    private: bool = False
+
+
 class LastcallSettings(Section, frozen=True, kw_only=True):
     """The whole file. `dialects` holds one checked Struct for each dialect there is."""
 
@@ -135,6 +173,8 @@ class LastcallSettings(Section, frozen=True, kw_only=True):
     tenants: Mapping[str, TenantSettings] = {}
     mail: MailSettings = MailSettings()
     passwords: PasswordSettings = PasswordSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    apps: Mapping[str, AppSettings] = {}
     dialects: Mapping[str, Any] = {}
 
     @property

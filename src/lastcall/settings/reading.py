@@ -4,7 +4,7 @@ import difflib
 import re
 import stat
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
@@ -15,8 +15,8 @@ import msgspec
 from lastcall.settings.expected import expected, found, item_of, struct_of, takes_text
 from lastcall.settings.locate import Path, line_of, lines_of
 from lastcall.settings.model import LastcallSettings, TenantSettings
-from lastcall.settings.rules import rules
-from lastcall.settings.values import decode
+from lastcall.settings.rules import Complaint, rules
+from lastcall.settings.values import Secret, decode
 
 PREFIX = "LASTCALL__"
 FILE = "_file"
@@ -26,6 +26,7 @@ AFTER_THE_FILE = 1_000_000
 
 S = TypeVar("S", bound=msgspec.Struct)
 Dialects = Mapping[str, type[msgspec.Struct]]
+Rules = Callable[[LastcallSettings], Iterable[Complaint]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,9 @@ class _Reading:
         self.problems.append((AFTER_THE_FILE if variable else line or 0, problem))
 
 
-def read_file(path: FilePath, environ: Mapping[str, str], dialects: Dialects) -> LastcallSettings:
+def read_file(
+    path: FilePath, environ: Mapping[str, str], dialects: Dialects, more: Rules | None = None
+) -> LastcallSettings:
     """Raises `SettingsWrong`, also for a file that cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -85,13 +88,21 @@ def read_file(path: FilePath, environ: Mapping[str, str], dialects: Dialects) ->
         _refuse("", f"{path} cannot be read: {(error.strerror or 'unknown reason').lower()}")
     except UnicodeDecodeError:
         _refuse("", f"{path} cannot be read: not UTF-8")
-    return read(text, environ, dialects, base=path.absolute().parent)
+    return read(text, environ, dialects, base=path.absolute().parent, more=more)
 
 
 def read(
-    text: str, environ: Mapping[str, str], dialects: Dialects, *, base: FilePath
+    text: str,
+    environ: Mapping[str, str],
+    dialects: Dialects,
+    *,
+    base: FilePath,
+    more: Rules | None = None,
 ) -> LastcallSettings:
-    """Settings from TOML `text`; relative paths of secret files begin at `base`."""
+    """Settings from TOML `text`; relative paths of secret files begin at `base`.
+
+    `more` are rules that only somebody else knows, asked beside those known here.
+    """
     text = text.replace("\r\n", "\n")
     try:
         document = tomllib.loads(text)
@@ -108,7 +119,7 @@ def read(
     if plain is not None and not reading.problems:
         tenants = plain.tenants or {"default": TenantSettings()}
         settings = msgspec.structs.replace(plain, dialects=dressed, tenants=tenants)
-        for path, complaint in rules(settings):
+        for path, complaint in (*rules(settings), *(more(settings) if more else ())):
             reading.wrong(path, complaint)
         if not reading.problems:
             return settings
@@ -211,7 +222,21 @@ def _value(reading: _Reading, path: Path, value: object, kind: Any) -> Any:
             return tuple(_items(reading, path, value, item))
         reading.wrong(path, f"expected {expected(kind)}, found {found(value)}")
         return None
+    if item in (str, Secret) and isinstance(value, dict):
+        return _texts(reading, path, value, item)
     return _leaf(reading, path, value, kind)
+
+
+def _texts(reading: _Reading, path: Path, table: dict[str, Any], kind: Any) -> dict[str, Any]:
+    """A table of texts under free keys; of secrets, `NAME_file` gives NAME."""
+    texts: dict[str, Any] = {}
+    for key, one in table.items():
+        name = key.removesuffix(FILE) if kind is Secret else key
+        if name == key:
+            texts[name] = _leaf(reading, (*path, key), one, kind)
+        else:
+            texts[name] = _from_file(reading, (*path, key), one, both=name in table)
+    return texts
 
 
 def _items(reading: _Reading, path: Path, values: Sequence[object], kind: Any) -> list[Any]:

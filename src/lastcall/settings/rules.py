@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from lastcall.domain.client import TIMEOUTS, Ability
 from lastcall.settings.locate import Path
 from lastcall.settings.model import LastcallSettings
 from lastcall.settings.values import HostName, decode, show_span
@@ -18,6 +19,7 @@ def rules(settings: LastcallSettings) -> Iterator[Complaint]:
     yield from _dialects(settings)
     yield from _retention(settings)
     yield from _mail(settings)
+    yield from _apps(settings)
 
 
 def _tenants(settings: LastcallSettings) -> Iterator[Complaint]:
@@ -73,3 +75,20 @@ def _mail(settings: LastcallSettings) -> Iterator[Complaint]:
         yield ("mail", "username"), "is missing, expected the name that goes with mail.password"
     if mail.username and mail.tls == "none":
         yield ("mail", "tls"), "a password is not sent unencrypted; use starttls or tls"
+
+
+def _apps(settings: LastcallSettings) -> Iterator[Complaint]:
+    owners: dict[tuple[str, str], str] = {}
+    for table, app in settings.apps.items():
+        if app.tenant not in settings.tenants:
+            known = ", ".join(settings.tenants)
+            yield ("apps", table, "tenant"), f"no such tenant, expected one of {known}"
+        other = owners.setdefault((app.tenant, app.name or table), table)
+        if other != table:
+            yield ("apps", table, "name"), f"{app.name or table} is apps.{other} already"
+        if not app.connector and app.can is not Ability.NONE:
+            why = 'is missing; an application that cannot be told says can = "none"'
+            yield ("apps", table, "connector"), why
+        if app.timeout not in TIMEOUTS:
+            low, high = show_span(TIMEOUTS[0]), show_span(TIMEOUTS[-1])
+            yield ("apps", table, "timeout"), f"expected {low} to {high}"

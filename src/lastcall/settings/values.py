@@ -31,6 +31,15 @@ class PublicUrl(str):
     __slots__ = ()
 
 
+class Secret(str):
+    """A text that is never shown; in a table of them, `NAME_file` names a file that holds it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+
 class StoreUrl(str):
     """Where the store is: `sqlite:PATH`."""
 
@@ -97,6 +106,7 @@ PARSERS: Mapping[type, tuple[Callable[[object], Any], str]] = {
     Network: (_network, 'an address or range of addresses such as "10.0.0.0/8"'),
     HostName: (_host_name, 'a host name such as "login.example.com", without a port'),
     PublicUrl: (_public_url, 'an address such as "https://login.example.com", without a path'),
+    Secret: (lambda value: Secret(_text(value)), "text"),
     StoreUrl: (_store_url, '"sqlite:PATH"'),
 }
 
