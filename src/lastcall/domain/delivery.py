@@ -1,7 +1,7 @@
 """Deliveries: one client owed one notice, and the tries to hand it over."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
@@ -65,17 +65,6 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """What an application answered to a notice that can end nothing; `took` in milliseconds."""
-
-    outcome: Outcome
-    status: int = 0
-    received: int = 0
-    took: Duration = Duration(0)
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One client owed one notice. `id` stays the same over all tries, for receivers to know it by.
 
@@ -126,11 +115,8 @@ def owed(
 ) -> Delivery:
     """What the end of one session owes one client; from `at` on if not from the logout itself."""
     sid = joined.sid if joined and client.naming is not Naming.SUB else ""
-    made = owed_for_subject(revocation, session.subject, client, account, at)
-    if not sid:
-        return made
-    named = delivery_id(revocation.id, client.id, session.subject, sid, account)
-    return replace(made, id=named, sid=sid, session=session.id)
+    named = session.id if sid else None
+    return _notice(revocation, client, session.subject, account, at, sid, named)
 
 
 def owed_for_subject(
@@ -141,15 +127,29 @@ def owed_for_subject(
     at: Instant | None = None,
 ) -> Delivery:
     """One notice for all that a subject has at a client."""
+    return _notice(revocation, client, subject, account, at, "", None)
+
+
+def _notice(
+    revocation: Revocation,
+    client: Client,
+    subject: SubjectId,
+    account: str,
+    at: Instant | None,
+    sid: str,
+    session: SessionId | None,
+) -> Delivery:
     told = client.can_be_told
     created = revocation.at if at is None else at
     return Delivery(
-        id=delivery_id(revocation.id, client.id, subject, "", account),
+        id=delivery_id(revocation.id, client.id, subject, sid, account),
         tenant=revocation.tenant,
         receipt=revocation.id,
         client=client.id,
         subject=subject,
         account=account,
+        sid=sid,
+        session=session,
         created=created,
         state=DeliveryState.QUEUED if told else DeliveryState.CANNOT_BE_TOLD,
         next_at=created if told else None,

@@ -50,10 +50,11 @@ class Outbox:
                     self._account(fact, present=present)
                 case None:
                     pass
-        if isinstance(before, Delivery) or isinstance(after, Delivery):
-            one = after or before
-            assert isinstance(one, Delivery)
-            due = ready_at(one) if after is not None else None
+        one = before if after is None else after
+        if isinstance(one, Delivery):
+            if before is None or after is None:
+                self._group(one, present=after is not None)
+            due = None if after is None else ready_at(one)
             self._queue.put((one.tenant, one.client), one.id, due)
 
     def _delivery(self, one: Delivery, *, present: bool) -> None:
@@ -62,6 +63,17 @@ class Outbox:
             self.deliveries[one.id] = one
         else:
             del self.deliveries[one.id]
+        self._depth[one.state] += step
+        tally = self.tallies.get(one.receipt)
+        if tally is None:
+            tally = self.tallies[one.receipt] = Counter()
+        _count(tally, (one.client, one.state), step)
+        if not tally:
+            del self.tallies[one.receipt]
+        if one.next_at is not None:
+            _count(self.unsettled, one.receipt, step)
+
+    def _group(self, one: Delivery, *, present: bool) -> None:
         for group in _groups(one):
             members = self.groups.setdefault(group, {})
             if present:
@@ -70,13 +82,6 @@ class Outbox:
                 del members[one.id]
             if not members:
                 del self.groups[group]
-        self._depth[one.state] += step
-        tally = self.tallies.setdefault(one.receipt, Counter())
-        _count(tally, (one.client, one.state), step)
-        if not tally:
-            del self.tallies[one.receipt]
-        if one.next_at is not None:
-            _count(self.unsettled, one.receipt, step)
 
     def _attempt(self, one: Attempt, *, present: bool) -> None:
         others = [other for other in self.attempts.get(one.delivery, ()) if other != one]
