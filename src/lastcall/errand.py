@@ -1,6 +1,7 @@
 """Errands: the requests one try at a vendor's wire takes, and how their answers are read."""
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from json import dumps
@@ -17,6 +18,9 @@ from lastcall.telling import misset
 BEARER = re.compile(r"[\x21-\x7e]{1,4096}")
 """What can stand in a header as it is."""
 
+HASTE = 0.25
+"""The share of the time left that is given to a look in haste."""
+
 
 @dataclass(slots=True)
 class Errand:
@@ -24,7 +28,15 @@ class Errand:
 
     egress: Egress
     target: Target
-    spent: int = 0
+    until: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.until = self.until or time.monotonic() + self.target.client.timeout / 1000
+
+    def in_haste(self) -> "Errand":
+        """In a part of the time left: for a look that must not keep the errand from its end."""
+        now = time.monotonic()
+        return replace(self, until=now + (self.until - now) * HASTE)
 
     def value(self, name: str) -> str:
         """A setting or a secret, empty where it is not set."""
@@ -44,7 +56,7 @@ class Errand:
         Only a request that `ends` something can leave it unknown whether something ended.
         """
         client = self.target.client
-        left = Duration(client.timeout - self.spent)
+        left = Duration(int((self.until - time.monotonic()) * 1000))
         if left <= 0:
             raise NoAnswer("timeout", sent=False)
         sent, body = dict(headers or {}), b""
@@ -52,13 +64,11 @@ class Errand:
             sent["content-type"], body = "application/json", dumps(members).encode()
         url = self.value("url").rstrip("/") + path
         try:
-            answer = await self.egress.request(
+            return await self.egress.request(
                 method, url, headers=sent, body=body, within=left, private=client.private
             )
         except NoAnswer as error:
             raise NoAnswer(error.reason, sent=error.sent and ends) from None
-        self.spent += answer.took
-        return answer
 
     async def look(
         self,

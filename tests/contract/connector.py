@@ -17,7 +17,8 @@ from tests.connectors.making import Names, notice, target
 from tests.connectors.receivers import Behaviour, Liar, answers, liars, receiver
 from tests.fakes import FakeSigner
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "connectors.md"
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+PAGES = ("connectors.md", "connectors-vendors.md")
 CANARY = "canary-in-the-answer"
 SECRETIVE = "canary-in-the-settings"
 
@@ -43,6 +44,10 @@ class ConnectorContract(ABC):
     def secrets(self) -> Mapping[str, str]:
         return {}
 
+    def what(self) -> Notice:
+        """One that this wire can put into words."""
+        return notice()
+
     def whom(self, url: str, **more: object) -> Target:
         return target(self.name, self.settings(url), self.secrets(), **more)
 
@@ -62,7 +67,7 @@ class ConnectorContract(ABC):
         assert len(set(names)) == len(names)
 
     def test_it_is_documented(self, connector: Connector) -> None:
-        text = REFERENCE.read_text(encoding="utf-8")
+        text = "".join((REFERENCE / page).read_text(encoding="utf-8") for page in PAGES)
         assert f"`{self.name}`" in text
         for one in connector.settings:
             assert f"`{one.name}`" in text, one.name
@@ -100,7 +105,7 @@ class ConnectorContract(ABC):
         async with receiver(liar.behave) as there:
             began = time.monotonic()
             whom = self.whom(there.url("").rstrip("/"), timeout=Duration(600))
-            result = await told(connector, whom, notice())
+            result = await told(connector, whom, self.what())
             took = (time.monotonic() - began) * 1000
         assert there.seen
         assert took < whom.client.timeout + 500
@@ -116,13 +121,13 @@ class ConnectorContract(ABC):
     async def test_nobody_listening_is_tried_again(self, connector: Connector) -> None:
         async with receiver(answers(204)) as there:
             pass
-        result = await told(connector, self.whom(there.url("").rstrip("/")), notice())
+        result = await told(connector, self.whom(there.url("").rstrip("/")), self.what())
         assert (result.outcome, result.error) == (Outcome.RETRY, "connect")
 
     async def test_a_forbidden_address_is_refused_unasked(self, connector: Connector) -> None:
         async with receiver(answers(204)) as there:
             for url in (there.url("").rstrip("/"), f"https://127.0.0.1:{there.port}"):
-                result = await told(connector, self.whom(url, private=False), notice())
+                result = await told(connector, self.whom(url, private=False), self.what())
                 assert (result.outcome, result.error) == (Outcome.REFUSED, "address")
             assert there.connections == 0
 
@@ -132,7 +137,7 @@ class ConnectorContract(ABC):
     ) -> None:
         behave = answers(status, body=CANARY.encode(), headers={"X-Canary": CANARY})
         async with receiver(behave) as there:
-            result = await told(connector, self.whom(there.url("").rstrip("/")), notice())
+            result = await told(connector, self.whom(there.url("").rstrip("/")), self.what())
         assert CANARY not in repr(result)
         assert not (set(self.secrets().values()) & set(repr(result).split("'")))
 
@@ -145,7 +150,7 @@ class ConnectorContract(ABC):
             ("Sat, 21 Nov 2026 06:00:00 GMT", 0),
         ):
             async with receiver(self.busy(asked)) as there:
-                result = await told(connector, self.whom(there.url("").rstrip("/")), notice())
+                result = await told(connector, self.whom(there.url("").rstrip("/")), self.what())
             assert (result.outcome, result.retry_after) == (Outcome.RETRY, milliseconds)
 
     def busy(self, retry_after: str) -> Behaviour:

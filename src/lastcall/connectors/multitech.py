@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lastcall.domain.delivery import Outcome
 from lastcall.errand import Errand, problems, ruled, seen, unclear
-from lastcall.outward import Answer, Egress, Notice, Setting, Signer, Target, Told
+from lastcall.outward import Answer, Egress, Notice, Setting, Signer, Target, Told, judged
 from lastcall.telling import harmless, nobody_named
 
 TOKEN = re.compile(r"[0-9A-Za-z]{16,128}")
@@ -45,8 +45,11 @@ class MultiTech:
         errand = Errand(self._egress, target)
         if TOKEN.fullmatch(notice.sid):
             session = {"cookie": f"token={notice.sid}"}
-            if counts(await errand.ask("GET", WHO, headers=session)):
+            answer = await errand.ask("GET", WHO, headers=session)
+            if counts(answer):
                 return await end_session(errand, session)
+            if judged(answer).outcome is Outcome.RETRY:
+                return judged(answer)
         if not notice.account:
             return nobody_named()
         return await end_user(errand, notice.account)

@@ -1,5 +1,6 @@
 """A way out that answers from a list, for what our own dialects never say."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +18,11 @@ class Asked:
     within: Duration
 
 
-def said(status: int, body: object = b"", took: int = 1, **headers: str) -> Answer:
-    """Anything but bytes becomes JSON; underscores in header names become hyphens."""
+def said(status: int, body: object = b"", took: int = 0, **headers: str) -> Answer:
+    """Anything but bytes becomes JSON; underscores in header names become hyphens.
+
+    `took` in milliseconds.
+    """
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(status=status, headers=named, body=content, took=Duration(took))
@@ -47,4 +51,6 @@ class Script:
         answer = self.answers[min(len(self.asked), len(self.answers)) - 1]
         if isinstance(answer, NoAnswer):
             raise answer
+        if answer.took:
+            await asyncio.sleep(answer.took / 1000)
         return answer

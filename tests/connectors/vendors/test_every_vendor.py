@@ -4,8 +4,9 @@ import pytest
 
 from lastcall.connectors import CONNECTORS
 from lastcall.domain.delivery import Outcome
+from lastcall.domain.types import Duration
 from lastcall.outward import Answer, Connector, NoAnswer, Notice, Target, Told, unanswered
-from tests.connectors.making import TIMEOUT, notice, target
+from tests.connectors.making import notice, target
 from tests.connectors.vendors.script import Script, said
 from tests.fakes import FakeSigner
 
@@ -34,9 +35,9 @@ YES: dict[str, Answer] = {
 every = pytest.mark.parametrize("name", CASES)
 
 
-def aim(name: str) -> Target:
+def aim(name: str, **more: object) -> Target:
     _, settings, secrets = CASES[name]
-    return target(name, {"url": URL, **settings}, secrets)
+    return target(name, {"url": URL, **settings}, secrets, **more)
 
 
 def word(name: str) -> Notice:
@@ -133,15 +134,19 @@ async def test_a_look_that_is_not_answered_takes_nothing_back(name: str) -> None
 
 @every
 async def test_all_requests_together_keep_to_the_time(name: str) -> None:
-    slow = said(200, YES[name].body, took=TIMEOUT - 100)
-    came, script = await told(name, slow)
+    slow = said(200, YES[name].body, took=150)
+    script = Script([slow])
+    came = await made(name, script).tell(aim(name, timeout=Duration(200)), word(name))
     assert came.outcome is Outcome.DONE
-    assert [one.within for one in script.asked] == [TIMEOUT, 100][: len(script.asked)]
+    first, *rest = script.asked
+    assert 190 <= first.within <= 200
+    assert all(one.within <= 50 for one in rest)
 
 
 @every
 async def test_no_time_left_for_a_look(name: str) -> None:
-    came, script = await told(name, said(200, YES[name].body, took=TIMEOUT + 5))
+    script = Script([said(200, YES[name].body, took=40)])
+    came = await made(name, script).tell(aim(name, timeout=Duration(30)), word(name))
     assert (came.outcome, came.dead, len(script.asked)) == (Outcome.DONE, None, 1)
 
 

@@ -11,8 +11,11 @@ import pytest
 from lastcall.connectors import CONNECTORS
 from lastcall.domain.client import Naming
 from lastcall.domain.delivery import Outcome
+from lastcall.domain.types import Duration
+from lastcall.egress import HttpEgress
 from lastcall.outward import Answer, NoAnswer, Told
-from tests.connectors.making import notice, target
+from tests.connectors.making import Names, notice, target
+from tests.connectors.receivers import Exchange, hangs, receiver
 from tests.connectors.vendors.places import TOTP_SECRET, Place, inside
 from tests.connectors.vendors.script import Script, said
 from tests.connectors.vendors.vendors import ROCKETCHAT, Login, told_of
@@ -147,8 +150,8 @@ async def test_a_user_whose_sessions_vanish_from_the_list_is_out() -> None:
     came, script = await told(listing(row("a")), USER_DONE, listing(), sid="")
     assert (came.outcome, came.dead) == (Outcome.DONE, True)
     assert json.loads(script.asked[1].body) == {"userId": "u-9"}
-    came, _ = await told(listing(), USER_DONE, sid="")
-    assert (came.outcome, came.dead) == (Outcome.DONE, None)
+    came, script = await told(listing(), USER_DONE, listing(), sid="")
+    assert (came.outcome, came.dead, len(script.asked)) == (Outcome.DONE, None, 2)
 
 
 async def test_sessions_that_stay_listed_are_ended_one_by_one() -> None:
@@ -164,6 +167,22 @@ async def test_sessions_that_stay_listed_are_ended_one_by_one() -> None:
     assert (came.outcome, came.dead, came.error) == (Outcome.DONE, False, "still alive")
     came, _ = await told(*answers[:5], said(403), sid="")
     assert (came.outcome, came.dead) == (Outcome.DONE, None)
+
+
+async def test_a_list_that_hangs_keeps_nobody_from_being_logged_out() -> None:
+    async def behave(exchange: Exchange) -> None:
+        if exchange.seen.method == "GET":
+            await hangs(exchange)
+        await exchange.reply(200, USER_DONE.body)
+
+    way = HttpEgress(look_up=Names())
+    async with receiver(behave) as there:
+        settings = {"url": there.url(""), "user_id": "u-1"}
+        aim = target("rocketchat", settings, PAT, timeout=Duration(400))
+        came = await CONNECTORS["rocketchat"](way, FakeSigner()).tell(aim, notice(sid=""))
+    await way.close()
+    assert (came.outcome, came.dead) == (Outcome.DONE, None)
+    assert [one.method for one in there.seen] == ["GET", "POST"]
 
 
 async def test_the_token_of_the_connector_is_not_thrown_away() -> None:
