@@ -5,8 +5,9 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
@@ -41,9 +42,28 @@ def shown(text: str, longest: int = LONGEST) -> str:
     return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", cut)
 
 
+class Lossy:
+    """A stream whose reader may go away or whose disk may fill: what it cannot take is dropped.
+
+    Whether a request is answered or a signal obeyed must not hang on a line of log.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 def configure(level: str = "info", stream: TextIO | None = None) -> None:
     """Send every log record of the process to `stream` (standard error unless given)."""
-    out = stream or sys.stderr
+    out = cast("TextIO", Lossy(stream or sys.stderr))
     structlog.configure(
         processors=[structlog.processors.add_log_level, _line],
         wrapper_class=structlog.make_filtering_bound_logger(_number(level)),

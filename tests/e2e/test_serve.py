@@ -1,9 +1,11 @@
 """A real server: starting, stopping, starting again, and refusing to start."""
 
+import json
 import re
 import resource
 import socket
 import sqlite3
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -12,7 +14,7 @@ import pyotp
 import pytest
 import requests
 
-from tests.e2e.server import Server, demo, lastcall, served, start
+from tests.e2e.server import LASTCALL, Server, clean_environ, demo, lastcall, served, start
 from tests.e2e.test_cli import MONITOR, lives, log_in
 
 pytestmark = pytest.mark.e2e
@@ -106,6 +108,22 @@ def test_a_store_that_cannot_be_written_ends_the_server(tmp_path: Path) -> None:
         assert server.events("the store failed, stopping")
     with demo(tmp_path / "data") as server:
         log_in(server, MONITOR)
+
+
+def test_nobody_has_to_read_the_log(tmp_path: Path) -> None:
+    words = (str(LASTCALL), "demo", "--port", "0", "--data", str(tmp_path))
+    with subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=clean_environ(), text=True
+    ) as process:
+        assert process.stderr is not None
+        lines = iter(process.stderr.readline, "")
+        url = next(line["url"] for line in map(json.loads, lines) if line["event"] == "listening")
+        process.stderr.close()
+        for _ in range(2):
+            reply = requests.post(f"{url}/v1/login", json=MONITOR, timeout=5)
+            assert reply.status_code == 200
+        process.terminate()
+        assert process.wait(10) == 0
 
 
 class TestSecondFactorsOfTheDemonstration:

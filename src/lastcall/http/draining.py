@@ -43,13 +43,13 @@ class Draining(uvicorn.Server):
 
     def give_up(self, error: StoreUnavailable) -> None:
         """The store failed: nothing can be vouched for any more, and only a restart helps."""
-        log.critical("the store failed, stopping", detail=error.detail)
         self.gave_up = True
         self._state.draining = True
         self.should_exit = True
+        log.critical("the store failed, stopping", detail=error.detail)
 
     def _stop(self, number: int) -> None:
-        log.info("stopping", signal=signal.Signals(number).name)
         self._state.draining = True
         self.force_exit = self.should_exit
         self.should_exit = True
+        log.info("stopping", signal=signal.Signals(number).name)
