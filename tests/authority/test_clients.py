@@ -157,3 +157,11 @@ async def test_only_those_who_may_do_any_of_it() -> None:
         with pytest.raises(Denied):
             await list_clients(world.env, caller)
     await refused(world, ClientId("c_none"), "admin", NotFound)
+
+
+async def test_what_the_connector_cannot_use_is_refused_unless_it_is_switched_off() -> None:
+    world = await make_world()
+    with pytest.raises(Invalid) as refusal:
+        await add(world, connector="pigeon")
+    assert refusal.value.field == "connector"
+    await add(world, connector="pigeon", enabled=False)
