@@ -1,7 +1,7 @@
 """Gates before the disk: they hold commits back, let them through, or fail them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event
 from typing import Protocol
 
@@ -92,3 +92,10 @@ async def turns(count: int = 20) -> None:
     """Let everything that can go on go on."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for what another thread does."""
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - a thread or a disk tells nobody
+            await asyncio.sleep(0.005)

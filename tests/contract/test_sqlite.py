@@ -3,7 +3,7 @@
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from lastcall.domain.types import HOUR, Instant, ReceiptId, SessionId
 from lastcall.index import IndexStore
 from lastcall.stores.sqlite import NotOurs, SqliteStore, StoreInUse
 from tests.contract.changes import add, do, fill_with_everything, finds
-from tests.contract.gates import StepGate, turns
+from tests.contract.gates import StepGate, turns, until
 from tests.contract.rows import (
     APP,
     BOB,
@@ -62,11 +62,6 @@ async def opened(path: Path, **options: Any) -> AsyncIterator[SqliteStore]:
         yield store
     finally:
         await store.close()
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    while not holds():  # noqa: ASYNC110 - the disk tells nobody
-        await asyncio.sleep(0.05)
 
 
 def put(path: Path, content: bytes) -> None:

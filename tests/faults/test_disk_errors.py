@@ -9,6 +9,8 @@ import pytest
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.types import SessionId
 from lastcall.stores.sqlite import SqliteStore
+from tests.contract.changes import add
+from tests.contract.gates import StepGate, until
 from tests.contract.rows import GONE, ONE, a_session, fill, token_of
 from tests.faults.vfs import Disk, mounted
 
@@ -109,4 +111,27 @@ async def test_a_witness_that_cannot_be_written_stops_the_store(tmp_path: Path) 
     with pytest.raises(StoreUnavailable):
         await fill(store, 1)
     assert store.failed is not None
+    await store.close()
+
+
+@pytest.mark.fault
+async def test_what_had_queued_behind_a_failed_sync_is_not_written(tmp_path: Path) -> None:
+    disk, gate = Disk(), StepGate()
+    with mounted(disk) as vfs:
+        store = await SqliteStore.open(tmp_path / "store.db", vfs=vfs, step=gate)
+        await fill(store, 1)
+        writes = gate.steps.count("written")
+        gate.shut()
+        logins = [asyncio.create_task(add(store, a_session(2)))]
+        await until(lambda: gate.steps.count("written") > writes)
+        logins.append(asyncio.create_task(add(store, a_session(3))))
+        await until(lambda: gate.steps[-1] == "decided")
+        disk.failing = "sync"
+        gate.open()
+        results = await asyncio.gather(*logins, return_exceptions=True)
+        assert [type(one) for one in results] == [StoreUnavailable] * 2
+        await store.close()
+    store = await SqliteStore.open(tmp_path / "store.db")
+    assert await store.find(token_of(1)) is not None
+    assert await store.find(token_of(3)) is None
     await store.close()

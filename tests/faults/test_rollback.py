@@ -120,11 +120,15 @@ async def test_accepting_it_ends_everything_and_happens_once(path: Path) -> None
         await store.close()
 
 
-async def test_failing_to_end_everything_leaves_it_refused(path: Path) -> None:
+@pytest.mark.parametrize("backup_is", ["older", "without its witness"])
+async def test_failing_to_end_everything_leaves_it_refused(path: Path, backup_is: str) -> None:
     await session_of(path, begin)
-    backup = copy(path, "backup")
-    await session_of(path, end_one)
-    restore(backup, path)
+    if backup_is == "older":
+        backup = copy(path, "backup")
+        await session_of(path, end_one)
+        restore(backup, path)
+    else:
+        remove(witness_of(path))
     gate = StepGate()
     gate.fail()
     with pytest.raises(StoreUnavailable):
