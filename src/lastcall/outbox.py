@@ -24,7 +24,16 @@ from lastcall.domain.types import (
     TenantId,
     later,
 )
-from lastcall.outward import Connector, NoAnswer, Notice, Target, Told, opened, unanswered
+from lastcall.outward import (
+    Connector,
+    NoAnswer,
+    Notice,
+    Target,
+    Told,
+    opened,
+    opened_sid,
+    unanswered,
+)
 from lastcall.ports import Env, Transaction
 
 WORKER = Origin(dialect=DialectName("outbox"))
@@ -252,8 +261,10 @@ class Worker:
         """What the connector says; nothing it does may stop the worker or outlast its time."""
         try:
             target = Target(client=job.client, secrets=opened(self.env.vault, job.client))
+            sid = opened_sid(self.env.vault, job.client.id, job.delivery.sid)
+            notice = replace(job.notice, sid=sid)
             async with asyncio.timeout(job.client.timeout / SECOND + 1):
-                return await job.connector.tell(target, job.notice)
+                return await job.connector.tell(target, notice)
         except NoAnswer as error:
             return unanswered(error)
         except TimeoutError:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from lastcall.domain.client import Client
 from lastcall.domain.delivery import DeliveryId, Outcome
-from lastcall.domain.types import Duration, Instant, ReceiptId, SessionId, SubjectId
+from lastcall.domain.types import ClientId, Duration, Instant, ReceiptId, SessionId, SubjectId
 from lastcall.ports import Signer as Signer  # for connectors, beside what else they need
 from lastcall.ports import Vault
 
@@ -171,3 +171,17 @@ def unanswered(error: NoAnswer) -> Told:
     else:
         outcome = Outcome.UNKNOWN if error.sent else Outcome.RETRY
     return Told(outcome=outcome, error=error.reason)
+
+
+def sealed_sid(vault: Vault, client: ClientId, sid: str) -> str:
+    """A session's id at a client as it is kept: at some of them it is a live bearer secret."""
+    return vault.seal(sid, _sid_context(client)) if sid else ""
+
+
+def opened_sid(vault: Vault, client: ClientId, sealed: str) -> str:
+    """Raises `StoreUnavailable` for what was sealed elsewhere or for another client."""
+    return vault.open(sealed, _sid_context(client)) if sealed else ""
+
+
+def _sid_context(client: ClientId) -> str:
+    return f"sid:{client}"

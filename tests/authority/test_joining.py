@@ -2,16 +2,25 @@
 
 import pytest
 
-from lastcall.authority.joining import LONGEST, MOST, join
+from lastcall.authority.joining import LONGEST, LONGEST_SID, MOST, join
 from lastcall.authority.logout import logout
 from lastcall.domain.access import service
+from lastcall.domain.client import Client
 from lastcall.domain.errors import Conflict, Denied, Invalid, NotFound
 from lastcall.domain.logout import OneSession
 from lastcall.domain.session import Participant
 from lastcall.domain.types import DAY, SessionId
 from tests.authority.acts import begin, last_event, origin
 from tests.authority.test_clients import BOSS, add
-from tests.world import OTHER, TENANT, make_world
+from tests.world import OTHER, TENANT, World, make_world
+
+
+def kept(world: World, client: Client, sid: str) -> str:
+    """An id at an application as it is stored: sealed, since there it may be a live token."""
+    sealed = world.vault.seal(sid, f"sid:{client.id}")
+    assert sealed != sid
+    return sealed
+
 
 APP = service(TENANT, origin(), "wiki")
 
@@ -21,12 +30,19 @@ async def test_a_service_joins_with_its_own_names() -> None:
     wiki, begun = await add(world), await begin(world, "john")
     one = begun.session.id
     after = await join(world.env, APP, one, "wiki", "w-1", "jdoe")
-    assert after.participants == (Participant(client=wiki.id, sid="w-1", account="jdoe"),)
+    assert after.participants == (
+        Participant(client=wiki.id, sid=kept(world, wiki, "w-1"), account="jdoe"),
+    )
     assert (await last_event(world))[:2] == ("joined", "done")
     again = await join(world.env, APP, one, wiki.id, "w-1", "john.d")
-    assert again.participants == (Participant(client=wiki.id, sid="w-1", account="john.d"),)
+    assert again.participants == (
+        Participant(client=wiki.id, sid=kept(world, wiki, "w-1"), account="john.d"),
+    )
     more = await join(world.env, APP, one, "wiki", "w-2")
-    assert [joined.sid for joined in more.participants] == ["w-1", "w-2"]
+    assert [joined.sid for joined in more.participants] == [
+        kept(world, wiki, "w-1"),
+        kept(world, wiki, "w-2"),
+    ]
 
 
 async def test_the_sessions_own_caller_joins_without_saying_who_it_is_there() -> None:
@@ -62,7 +78,7 @@ async def test_what_cannot_be_kept_is_refused() -> None:
     one = (await begin(world, "john")).session.id
     with pytest.raises(NotFound):
         await join(world.env, APP, one, "nobody", "w")
-    for sid, account in (("x" * (LONGEST + 1), ""), ("w", "a\0b")):
+    for sid, account in (("x" * (LONGEST_SID + 1), ""), ("w", "x" * (LONGEST + 1)), ("w", "a\0b")):
         with pytest.raises(Invalid):
             await join(world.env, APP, one, "wiki", sid, account)
     for number in range(MOST):

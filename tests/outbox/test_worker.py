@@ -23,7 +23,7 @@ from lastcall.domain.types import (
     SubjectId,
 )
 from lastcall.outbox import Circuit, Pace, Worker
-from lastcall.outward import NoAnswer, Notice, Setting, Target, Told
+from lastcall.outward import NoAnswer, Notice, Setting, Target, Told, sealed_sid
 from tests.domain.samples import session
 from tests.world import TENANT, World, make_world
 
@@ -101,7 +101,8 @@ async def owe(world: World, clients: Sequence[Client], each: int = 1) -> list[De
         for one in clients:
             await tx.put_client(one)
             for number in range(each):
-                joined = Participant(client=one.id, sid=f"sid-{number}", account="john@there")
+                sid = sealed_sid(world.vault, one.id, f"sid-{number}")
+                joined = Participant(client=one.id, sid=sid, account="john@there")
                 row = owed(revocation, session(tenant=TENANT), one, joined, "john@there")
                 await tx.add_delivery(row)
                 made.append(row)

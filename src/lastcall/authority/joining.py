@@ -8,13 +8,17 @@ from lastcall.domain.client import Client
 from lastcall.domain.errors import Conflict, Invalid, NotFound
 from lastcall.domain.session import Participant, Session, State, joined, state_of
 from lastcall.domain.types import ClientId, SessionId
+from lastcall.outward import opened_sid, sealed_sid
 from lastcall.ports import Env, Transaction
 
 MOST = 100
 """Applications' sessions in one session."""
 
 LONGEST = 512
-"""Characters in an application's session id or account name."""
+"""Characters in an account name."""
+
+LONGEST_SID = 8_192
+"""Characters in an application's session id, which at some is a token of its own."""
 
 
 async def join(
@@ -35,8 +39,8 @@ async def join(
         own = caller.session is not None and caller.session.id == id
         if account or not own:
             require(caller, Permission.SESSION_JOIN)
-        _check("sid", sid)
-        _check("account", account)
+        _check("sid", sid, LONGEST_SID)
+        _check("account", account, LONGEST)
         session = await tx.session(id)
         if (
             session is None
@@ -44,7 +48,8 @@ async def join(
         ):
             raise NotFound("no such session")
         found = await _client(tx, client)
-        after = joined(session, Participant(client=found.id, sid=sid, account=account))
+        kept = _kept_sid(env, session, found, sid)
+        after = joined(session, Participant(client=found.id, sid=kept, account=account))
         if len(after.participants) > MOST:
             raise Conflict(f"{MOST} applications are in the session")
         await tx.join(id, after.participants[-1])
@@ -60,6 +65,14 @@ async def _client(tx: Transaction, name_or_id: str) -> Client:
     return found
 
 
-def _check(field: str, text: str) -> None:
-    if len(text) > LONGEST or not text.isprintable():
-        raise Invalid(field, f"must have at most {LONGEST} printable characters")
+def _kept_sid(env: Env, session: Session, client: Client, sid: str) -> str:
+    """Sealed, and the same as before when the application joins again under the same one."""
+    for other in session.participants:
+        if other.client == client.id and opened_sid(env.vault, client.id, other.sid) == sid:
+            return other.sid
+    return sealed_sid(env.vault, client.id, sid)
+
+
+def _check(field: str, text: str, longest: int) -> None:
+    if len(text) > longest or not text.isprintable():
+        raise Invalid(field, f"must have at most {longest} printable characters")

@@ -40,7 +40,10 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Participant:
-    """An application that joined the session: its own session id and account name there."""
+    """An application that joined the session: its own session id, sealed, and account name there.
+
+    The id is sealed because at some applications it is a token that logs its holder in.
+    """
 
     client: ClientId
     sid: str
