@@ -10,7 +10,7 @@ import pytest
 import lastcall
 
 SOURCE = Path(lastcall.__file__).parent
-LIMITS = {"domain": 150, "authority": 130}  # lines a file, by top-level package
+LIMITS = {"domain": 180, "authority": 130}  # lines a file, by top-level package
 LIMIT = 400  # lines, for every other file
 
 # Calls that ask the machine for the time, for chance or for the world. Ports answer those.
