@@ -236,7 +236,7 @@ async def test_what_does_not_fit_one_batch_is_refused_at_once_and_swept_later() 
     boss = operator(TENANT, origin())
     while await sweep(world.env):
         pass
-    found = await receipt(world.env, boss, done.receipt.revocation.id)
+    found = (await receipt(world.env, boss, done.receipt.revocation.id)).receipt
     assert (found.sessions_ended, found.complete) == (BATCH + 5, True)
     assert (
         await list_sessions(world.env, boss, SessionQuery(live_at=world.clock.now()))
@@ -249,8 +249,8 @@ async def test_receipts_are_read_by_who_asked_and_who_may() -> None:
     other = await begin(world, "john")
     done = await logout(world.env, john.caller, OneSession(session=other.session.id))
     wanted = done.receipt.revocation.id
-    assert (await receipt(world.env, john.caller, wanted)).sessions_ended == 1
-    assert (await receipt(world.env, admin.caller, wanted)).complete
+    assert (await receipt(world.env, john.caller, wanted)).receipt.sessions_ended == 1
+    assert (await receipt(world.env, admin.caller, wanted)).finished
     for caller, other_id in ((engineer.caller, wanted), (admin.caller, ReceiptId("nothing"))):
         with pytest.raises(NotFound):
             await receipt(world.env, caller, other_id)

@@ -31,6 +31,7 @@ from lastcall.domain.errors import (
     SecondFactorRequired,
     StoreUnavailable,
     Superseded,
+    Unfinished,
 )
 from lastcall.domain.types import Duration
 from lastcall.wire import TooLarge, TooSlow
@@ -56,6 +57,7 @@ ERRORS: list[tuple[AuthorityError, int, str]] = [
     (NotFound(SECRET), 404, "not-found"),
     (MethodNotAllowed(("GET", "HEAD")), 405, "method-not-allowed"),
     (Conflict(SECRET), 409, "conflict"),
+    (Unfinished(SECRET), 409, "unfinished"),
     (Superseded(SECRET), 409, "superseded"),
     (LockedOut(SECRET, retry_after=Duration(1_001), by="address"), 429, "locked-out"),
     (Busy(SECRET), 503, "busy"),

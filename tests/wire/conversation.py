@@ -1,7 +1,8 @@
 """Golden conversations: literal requests and replies, read from and written to plain text.
 
 A file is one story. Its first line names the source of the shapes (`# source: seed`, `vendor` or
-`ours`); further `#` lines are remarks, but for `# settings: {...}` (JSON, the dialect's section).
+`ours`); further `#` lines are remarks, but for `# settings: {...}` (JSON, the dialect's section)
+and `# policy: {...}` (what the tenants' rules have different).
 Exchanges are parted by a line `===`; in one, the request is parted from the reply by `---`:
 
     POST /services/logout
@@ -23,12 +24,13 @@ line end before the separator; `\\r` stands for a carriage return in request bod
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from lastcall.domain.policy import Policy
 from lastcall.domain.types import TenantId
 from lastcall.wire import Call, Dialect, Reply
 from tests.world import ACCOUNTS, World
@@ -55,9 +57,16 @@ class Story:
 
     @property
     def settings(self) -> dict[str, Any]:
+        return self._told("# settings: ")
+
+    @property
+    def policy(self) -> Policy:
+        return replace(Policy(), **self._told("# policy: "))
+
+    def _told(self, mark: str) -> dict[str, Any]:
         for line in self.head:
-            if line.startswith("# settings: "):
-                loaded: dict[str, Any] = json.loads(line.removeprefix("# settings: "))
+            if line.startswith(mark):
+                loaded: dict[str, Any] = json.loads(line.removeprefix(mark))
                 return loaded
         return {}
 
@@ -124,7 +133,15 @@ async def played(
             else:
                 place[name] = {"port": int, "tenant": TenantId}.get(name, str)(value)
         call = call_of(filled(exchange.request, world), dialect, world, settings, place)
-        yield exchange, call, await dialect.answer(call)
+        yield exchange, call, await gathered(await dialect.answer(call))
+
+
+async def gathered(reply: Reply) -> Reply:
+    """A stream that comes to an end by itself, as one body."""
+    if reply.stream is None:
+        return reply
+    pieces = [piece async for piece in reply.stream]
+    return replace(reply, body=b"".join((reply.body, *pieces)), stream=None)
 
 
 def call_of(

@@ -93,6 +93,6 @@ async def _viewed(
         unsettled=await tx.unsettled(key),
         last_settled=await tx.last_settled(key),
         tried=tuple(tried),
-        next=tried[-1].delivery.id if len(page) > limit else None,
+        next=tried[-1].delivery.id if 0 < limit < len(page) else None,
         left=tuple(await tx.deliveries(receipt=key, states=NOT_WELL, limit=LEFT)),
     )

@@ -1,12 +1,19 @@
 """Showing: a receipt and a status as plain values, the same on every wire and under a signature."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
-from lastcall.authority.ending import words
 from lastcall.authority.status import Status
 from lastcall.domain.delivery import Attempt, Delivery, DeliveryState
-from lastcall.domain.logout import Revocation
+from lastcall.domain.logout import (
+    OfDialect,
+    OfSessions,
+    OfSubject,
+    OfTenant,
+    OneSession,
+    Revocation,
+    Scope,
+)
 from lastcall.domain.tally import NOT_WELL, Application, ReceiptView
 from lastcall.domain.types import ClientId, Instant, iso_time
 
@@ -24,7 +31,8 @@ def shown_receipt(view: ReceiptView) -> Shown:
         id=rule.id,
         tenant=rule.tenant,
         at=iso_time(rule.at),
-        scope=words(rule.scope),
+        scope=_scope(rule.scope),
+        words=in_words(rule.scope),
         why=str(rule.why),
         by=rule.by,
         by_name=rule.by_name,
@@ -114,6 +122,43 @@ def shown_status(status: Status) -> Shown:
         left=[shown_delivery(one, status.names) for one in status.left],
         last_token_until=_time(status.last_token_until),
     )
+
+
+def in_words(scope: Scope) -> str:
+    match scope:
+        case OneSession(session=one):
+            return f"the session {one}"
+        case OfSessions(sessions=some):
+            return f"{len(some)} sessions, named one by one"
+        case OfSubject(subject=subject, dialect=dialect, keep=keep):
+            where = f" begun at {dialect}" if dialect else ""
+            return f"every session of the account {subject}{where}{_but(keep)}"
+        case OfDialect(dialect=dialect):
+            return f"every session begun at {dialect}"
+        case OfTenant(keep=keep):
+            return f"every session of everybody{_but(keep)}"
+        case _:
+            assert_never(scope)
+
+
+def _but(keep: str | None) -> str:
+    return f", but for the session {keep}" if keep else ""
+
+
+def _scope(scope: Scope) -> Shown:
+    match scope:
+        case OneSession(session=one):
+            return {"kind": "session", "session": one}
+        case OfSessions(sessions=some):
+            return {"kind": "sessions", "sessions": len(some)}
+        case OfSubject(subject=subject, dialect=dialect, keep=keep):
+            return _present(kind="subject", subject=subject, dialect=dialect, keep=keep)
+        case OfDialect(dialect=dialect):
+            return {"kind": "dialect", "dialect": dialect}
+        case OfTenant(keep=keep):
+            return _present(kind="tenant", keep=keep)
+        case _:
+            assert_never(scope)
 
 
 def _authority(view: ReceiptView) -> Shown:

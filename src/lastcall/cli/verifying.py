@@ -20,7 +20,7 @@ FACTS = (
     ("verdict", "verdict"),
     ("asked by", "by_name"),
     ("at", "at"),
-    ("scope", "scope"),
+    ("scope", "words"),
     ("reason", "reason"),
     ("sessions ended", "sessions_ended"),
 )

@@ -22,6 +22,10 @@ class Page:
     body: bytes
     headers: tuple[tuple[str, str], ...]
 
+    @property
+    def etag(self) -> str:
+        return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
+
 
 @cache
 def pages() -> Mapping[str, Page]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from lastcall.dialects.native.shapes import Asked, Time, Told
+from lastcall.dialects.native.shapes import Asked, ReceiptScope, Time, Told
 
 Counts = Annotated[
     Mapping[str, int],
@@ -105,7 +105,8 @@ class ReceiptView(Told, frozen=True, kw_only=True):
     id: str
     tenant: str
     at: Time
-    scope: str
+    scope: ReceiptScope
+    words: Annotated[str, Meta(description="The scope, for a person.")]
     why: str
     by_name: str
     authority: Authority

@@ -43,6 +43,11 @@ def page(name: str) -> Handler[Settings]:
     async def answer(call: Call[Settings]) -> Reply:
         query_as(call, Nothing)
         found = pages()[name]
-        return Reply(body=found.body, headers=found.headers)
+        known_already = call.header("if-none-match") in (found.etag, "*")
+        return Reply(
+            status=304 if known_already else 200,
+            body=b"" if known_already else found.body,
+            headers=(*found.headers, ("ETag", found.etag), ("Cache-Control", "no-cache")),
+        )
 
     return answer

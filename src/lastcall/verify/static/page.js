@@ -349,7 +349,7 @@ function show(report) {
     const receipt = report.claims.receipt;
     const facts = {
       Receipt: receipt.id, Verdict: receipt.verdict, "Asked by": receipt.by_name, At: receipt.at,
-      Scope: receipt.scope, Tenant: report.claims.tenant, "Issued by": report.claims.iss,
+      Scope: receipt.words, Tenant: report.claims.tenant, "Issued by": report.claims.iss,
     };
     parts.push(element("dl", ...Object.entries(facts).flatMap(([name, value]) =>
       [element("dt", name), element("dd", String(value ?? "-"))])));
