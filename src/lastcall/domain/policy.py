@@ -44,7 +44,7 @@ class Policy:
     step_up_life: Duration = Duration(5 * MINUTE)
     email_code_life: Duration = Duration(10 * MINUTE)
     email_code_tries: int = 5
-    batch: int = 2_000
+    batch: int = 500
     retention: Duration = Duration(7 * DAY + HOUR)
 
 
