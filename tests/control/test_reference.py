@@ -29,7 +29,7 @@ def entry(command: str) -> str:
 
 def test_every_command_and_option() -> None:
     found = dict(commands(app))
-    assert len(found) == 12
+    assert {"lastcall serve", "lastcall users import", "lastcall logout"} <= set(found)
     common = PAGE.partition("All of them take:")[2].partition("###")[0]
     missing = []
     for path, command in found.items():

@@ -123,7 +123,10 @@ def test_nobody_has_to_read_the_log(tmp_path: Path) -> None:
             reply = requests.post(f"{url}/v1/login", json=MONITOR, timeout=5)
             assert reply.status_code == 200
         process.terminate()
-        assert process.wait(10) == 0
+        try:
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
 
 
 class TestSecondFactorsOfTheDemonstration:

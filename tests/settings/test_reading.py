@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lastcall.domain.policy import Policy, WhenFull
@@ -220,6 +221,19 @@ class TestRules:
     )
     def test_mail(self, mail: str, key: str) -> None:
         assert f": {key}: " in refusal(f"[mail]\n{mail}")
+
+
+def test_what_was_read_is_text_and_numbers() -> None:
+    """It goes on into tokens and JSON, which know nothing of how a setting is written."""
+    settings = reading(
+        "[server]\npublic_url = 'https://a.test'\ntrusted_proxies = ['10.0.0.0/8']\n"
+        "[tenants.default]\nhosts = ['a.test']\nretention = '90d'\nstep_up_life = '1m'\n"
+        "[dialects.first.tenants.default]\nid = 'x'"
+    )
+    assert b'"public_url":"https://a.test"' in msgspec.json.encode(settings)
+    assert b'"trusted_proxies":["10.0.0.0/8"]' in msgspec.json.encode(settings)
+    assert type(settings.policies()[DEFAULT].step_up_life) is int
+    assert type(reading().policies()[DEFAULT].email_code_life) is int
 
 
 def test_a_file_and_what_cannot_be_read(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from lastcall.settings.expected import expected, found, item_of, struct_of, take
 from lastcall.settings.locate import Path, line_of, lines_of
 from lastcall.settings.model import LastcallSettings, TenantSettings
 from lastcall.settings.rules import Complaint, rules
-from lastcall.settings.values import Secret, decode
+from lastcall.settings.values import Secret, decode, plain
 
 PREFIX = "LASTCALL__"
 FILE = "_file"
@@ -114,11 +114,13 @@ def read(
         if name.startswith(PREFIX):
             _overlay(reading, document, name, environ[name])
     wanted = document.pop("dialects", {})
-    plain = _table(reading, (), document, LastcallSettings)
+    whole = _table(reading, (), document, LastcallSettings)
     dressed = _dialects(reading, wanted, dialects)
-    if plain is not None and not reading.problems:
-        tenants = plain.tenants or {"default": TenantSettings()}
-        settings = msgspec.structs.replace(plain, dialects=dressed, tenants=tenants)
+    if whole is not None and not reading.problems:
+        tenants = whole.tenants or {"default": TenantSettings()}
+        settings: LastcallSettings = plain(
+            msgspec.structs.replace(whole, dialects=dressed, tenants=tenants)
+        )
         for path, complaint in (*rules(settings), *(more(settings) if more else ())):
             reading.wrong(path, complaint)
         if not reading.problems:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -115,3 +117,26 @@ def decode(kind: type, value: object) -> Any:
     """What msgspec asks for a kind of value it does not know."""
     parse, _ = PARSERS[kind]
     return parse(value)
+
+
+def plain(value: Any) -> Any:
+    """The value, however deep, without the types that only say how it is written.
+
+    What has been read goes on into rows, tokens and JSON, which know text and numbers alone.
+    """
+    match value:
+        case Span():
+            return int(value)
+        case Network() | HostName() | PublicUrl() | StoreUrl():
+            return str(value)
+        case msgspec.Struct():
+            names = value.__struct_fields__
+            return msgspec.structs.replace(
+                value, **{name: plain(getattr(value, name)) for name in names}
+            )
+        case dict():
+            return {key: plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return type(value)(plain(item) for item in value)
+        case _:
+            return value
