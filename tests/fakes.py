@@ -7,9 +7,10 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 
 from lastcall.domain.client import Client
-from lastcall.domain.delivery import Outcome, Trial
+from lastcall.domain.delivery import Outcome
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.token import same
+from lastcall.domain.trial import Trial
 from lastcall.domain.types import Duration, Instant
 from lastcall.wire import Hit
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lastcall.domain.client import Client
-from lastcall.domain.delivery import DeliveryId, Outcome, Trial
+from lastcall.domain.delivery import DeliveryId, Outcome
+from lastcall.domain.trial import Trial
 from lastcall.domain.types import SECOND, Duration, ReceiptId, SubjectId
 from lastcall.outward import Answer, Connector, NoAnswer, Notice, Target, Told, opened, unanswered
 from lastcall.ports import Clock, Entropy, Vault

@@ -99,10 +99,11 @@ class Seen:
 async def watch() -> Seen:
     seen = Seen()
     for path in STORIES:
-        world, name = await make_world(), path.parent.name
+        story, name = read(path), path.parent.name
+        world = await make_world(policy=story.policy)
         state, audit = await state_of(world), await audit_of(world)
         dialect = BY_NAME[name]  # type: ignore[index]
-        async for _, call, reply in played(read(path), dialect, world):
+        async for _, call, reply in played(story, dialect, world):
             before, known = state, len(audit)
             state, audit = await state_of(world), await audit_of(world)
             entered = dialect.enter(call) if call.trail.route else call

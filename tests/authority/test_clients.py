@@ -5,14 +5,8 @@ from typing import Any
 
 import pytest
 
-from lastcall.authority.clients import (
-    add_client,
-    change_client,
-    list_account,
-    list_clients,
-    one_client,
-    remove_client,
-)
+from lastcall.authority.client_changes import add_client, change_client, remove_client
+from lastcall.authority.clients import list_account, list_clients, one_client
 from lastcall.domain.access import operator
 from lastcall.domain.client import Client
 from lastcall.domain.errors import AuthorityError, Conflict, Denied, Invalid, NotFound

@@ -19,7 +19,7 @@ async def test_conversation(path: Path) -> None:
     story = read(path)
     assert story.source in SOURCES, "the first line says where the shapes come from"
     dialect = BY_NAME[path.parent.name]  # type: ignore[index]
-    answers = await replay(story, dialect, await make_world())
+    answers = await replay(story, dialect, await make_world(policy=story.policy))
     if os.environ.get("LASTCALL_GOLDEN") == "write":
         for exchange, answer in zip(story.exchanges, answers, strict=True):
             exchange.reply = answer

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from lastcall.authority.clients import add_client, change_client, list_clients
+from lastcall.authority.client_changes import add_client, change_client
+from lastcall.authority.clients import list_clients
 from lastcall.domain.access import operator
 from lastcall.domain.client import Client
 from lastcall.domain.origin import Origin

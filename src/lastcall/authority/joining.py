@@ -1,5 +1,6 @@
 """Joining: an application says that a session goes on in it, and under which names."""
 
+from lastcall.authority.clients import named_client
 from lastcall.authority.refusals import refusals
 from lastcall.authority.standing import standing
 from lastcall.domain.access import Caller, Permission, require
@@ -7,7 +8,7 @@ from lastcall.domain.audit import Action, event_by
 from lastcall.domain.client import Client
 from lastcall.domain.errors import Conflict, Invalid, NotFound
 from lastcall.domain.session import Participant, Session, State, joined, state_of
-from lastcall.domain.types import ClientId, SessionId
+from lastcall.domain.types import DialectName, SessionId
 from lastcall.outward import opened_sid, sealed_sid
 from lastcall.ports import Env, Transaction
 
@@ -47,7 +48,7 @@ async def join(
             or state_of(session, now, await tx.covered_by(session)) is not State.LIVE
         ):
             raise NotFound("no such session")
-        found = await _client(tx, client)
+        found = await named_client(tx, client)
         kept = _kept_sid(env, session, found, sid)
         after = joined(session, Participant(client=found.id, sid=kept, account=account))
         if len(after.participants) > MOST:
@@ -58,11 +59,16 @@ async def join(
     return after
 
 
-async def _client(tx: Transaction, name_or_id: str) -> Client:
-    found = await tx.client_named(name_or_id) or await tx.client(ClientId(name_or_id))
-    if found is None:
-        raise NotFound("no such application")
-    return found
+async def joined_by_rule(
+    tx: Transaction, env: Env, dialect: DialectName, id: SessionId
+) -> tuple[Participant, ...]:
+    """What sessions of a wire join by themselves, under the session's own id."""
+    found = [await tx.client_named(name) for name in env.joins.get(dialect, ())]
+    return tuple(
+        Participant(client=one.id, sid=sealed_sid(env.vault, one.id, id), account="")
+        for one in found
+        if one
+    )
 
 
 def _kept_sid(env: Env, session: Session, client: Client, sid: str) -> str:

@@ -4,18 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lastcall.authority.credentials import Proven
-from lastcall.authority.ending import end_by_rule
+from lastcall.authority.joining import joined_by_rule
 from lastcall.authority.refusals import refusals
+from lastcall.authority.room import make_room
 from lastcall.domain.access import Caller
 from lastcall.domain.audit import Action, event_by
 from lastcall.domain.errors import Superseded
 from lastcall.domain.origin import Origin
-from lastcall.domain.policy import Admission, all_of, capped
-from lastcall.domain.session import Lifetime, Participant, Session, State, state_of
+from lastcall.domain.policy import Admission
+from lastcall.domain.session import Lifetime, Session
 from lastcall.domain.subject import Subject, caller_of
 from lastcall.domain.token import hash_token
-from lastcall.domain.types import Duration, EndReason, Instant, Kind, SessionId, later
-from lastcall.ports import Entropy, Env, Transaction
+from lastcall.domain.types import Duration, Instant, Kind, SessionId, later
+from lastcall.ports import Entropy, Env
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTWXYZabcdefghijkmnopqrstuvwxyz"
 """Characters that are not mistaken for one another; 17 of them give 98 bits."""
@@ -99,9 +100,9 @@ async def login(env: Env, origin: Origin, proven: Proven, start: Start) -> Logge
             expires=expires,
             token_expires=later(now, start.token_life) if start.token_life else None,
             refresh_hash=hash_token(refresh) if refresh else None,
-            participants=await _joined(tx, env, origin, session_id),
+            participants=await joined_by_rule(tx, env, origin.dialect, session_id),
         )
-        detail = await _make_room(tx, env, session, start.admission, origin)
+        detail = await make_room(tx, env, session, start.admission, origin)
         await tx.add_session(session)
         await tx.record(event_by(caller, now, Action.LOGIN, target=session.id, detail=detail))
     return LoggedIn(
@@ -111,34 +112,3 @@ async def login(env: Env, origin: Origin, proven: Proven, start: Start) -> Logge
         caller=caller_of(subject, origin, session),
         refresh=refresh,
     )
-
-
-async def _joined(
-    tx: Transaction, env: Env, origin: Origin, id: SessionId
-) -> tuple[Participant, ...]:
-    """What sessions of this wire join by themselves, under the session's own id."""
-    found = [await tx.client_named(name) for name in env.joins.get(origin.dialect, ())]
-    return tuple(Participant(client=one.id, sid=id, account="") for one in found if one)
-
-
-async def _make_room(
-    tx: Transaction,
-    env: Env,
-    session: Session,
-    admission: tuple[Admission, ...],
-    origin: Origin,
-) -> dict[str, str]:
-    """Apply every cap in the very transaction that adds the session, so none is exceeded."""
-    policy = env.policy(session.tenant)
-    rule = all_of(*admission, capped(policy.sessions_per_subject, policy.when_full))
-    rows = await tx.unended_of(session.subject)
-    live = [
-        row
-        for row in rows
-        if state_of(row, session.created, await tx.covered_by(row)) is State.LIVE
-    ]
-    evicted = [old.id for old in rule(session, live)]
-    if not evicted:
-        return {}
-    done = await end_by_rule(tx, env, origin, evicted, EndReason.EVICTED)
-    return {"evicted": " ".join(evicted), "receipt": done.receipt.revocation.id}

@@ -114,6 +114,9 @@ async def run_plans(env: Env) -> int:
 
 async def plans(env: Env, caller: Caller) -> tuple[Plan, ...]:
     """All that are kept, oldest first."""
-    async with env.store.transaction(caller.tenant) as tx:
+    async with (
+        refusals(env, caller, Action.LIST, "plans"),
+        env.store.transaction(caller.tenant) as tx,
+    ):
         require(await standing(tx, caller, env.clock.now()), Permission.TENANT_LOGOUT)
         return tuple(await tx.plans())

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from lastcall.domain.client import Client
-from lastcall.domain.delivery import Trial
+from lastcall.domain.trial import Trial
 from lastcall.domain.types import Instant
 
 

@@ -10,7 +10,8 @@ import msgspec
 import lastcall
 from lastcall.dialects.native import shapes
 from lastcall.dialects.native.callers import PREFIX
-from lastcall.dialects.native.operations import OPERATIONS, Operation
+from lastcall.dialects.native.operation import Operation
+from lastcall.dialects.native.operations import OPERATIONS
 from lastcall.dialects.native.problems import CATALOGUE, COOKIE, MEDIA_TYPE
 
 REF = "#/components/schemas/{name}"
@@ -18,10 +19,14 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 Json = dict[str, Any]
 
+OWN: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": [], "csrf": []}]
+"""One's own session, for a call that changes something."""
+
 SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "anybody": [],
     "session": [{"bearer": []}, {"cookie": []}],
     "service": [{"service": []}, {"serviceBearer": []}],
+    "either": [*OWN, {"service": []}, {"serviceBearer": []}],
 }
 
 SCHEMES: Json = {
@@ -53,7 +58,8 @@ def document() -> bytes:
     """The document as JSON; the same for every installation of this version."""
     kinds: list[Any] = [shapes.Problem]
     for operation in OPERATIONS:
-        kinds += [kind for kind in (operation.body, operation.answer) if kind is not None]
+        some = (operation.body, operation.answer, operation.later)
+        kinds += [kind for kind in some if kind is not None]
     _, components = msgspec.json.schema_components(dict.fromkeys(kinds), ref_template=REF)
     paths: defaultdict[str, Json] = defaultdict(dict)
     for operation in OPERATIONS:
@@ -80,7 +86,11 @@ def _operation(operation: Operation) -> Json:
         "security": _security(operation),
         "responses": _responses(operation),
     }
-    parameters = _path_parameters(operation) + _query_parameters(operation)
+    parameters = [
+        *_path_parameters(operation),
+        *_query_parameters(operation),
+        *_header_parameters(operation),
+    ]
     if parameters:
         described["parameters"] = parameters
     if operation.body is not None:
@@ -96,10 +106,17 @@ def _operation(operation: Operation) -> Json:
     return described
 
 
+def _header_parameters(operation: Operation) -> list[Json]:
+    return [
+        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
+        for name in operation.takes
+    ]
+
+
 def _security(operation: Operation) -> list[dict[str, list[str]]]:
     ways = SECURITY[operation.by]
     if operation.by == "session" and operation.changes:
-        return [{"bearer": []}, {"cookie": [], "csrf": []}]
+        return OWN
     return ways
 
 
@@ -121,15 +138,19 @@ def _responses(operation: Operation) -> Json:
         }
         for status, codes in sorted(by_status.items())
     }
-    return {str(operation.status): good, **refused}
+    later: Json = {}
+    if operation.later is not None:
+        schema = {"schema": _ref(operation.later)}
+        later = {"202": {"description": "It waits.", "content": {JSON: schema}}}
+    return {str(operation.status): good, **later, **refused}
 
 
 def _refusals(operation: Operation) -> tuple[str, ...]:
     every = ["invalid", "too-slow", "too-large", "store-unavailable", "error"]
-    if operation.by == "session":
+    if operation.by in ("session", "either"):
         every.append("not-authenticated")
         every += ["csrf"] * operation.changes
-    if operation.by == "service":
+    if operation.by in ("service", "either"):
         every.append("bad-service-credentials")
     if operation.body is not None or operation.form:
         every.append("unsupported-media-type")

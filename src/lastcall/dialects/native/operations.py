@@ -1,11 +1,7 @@
 """The native API as one table: the routes are made from it, and so is the OpenAPI document."""
 
-from dataclasses import dataclass
-from typing import Literal
-
-import msgspec
-
 from lastcall.dialects.native import (
+    app_shapes,
     logins,
     proof_shapes,
     proofs,
@@ -14,55 +10,8 @@ from lastcall.dialects.native import (
     sessions,
     shapes,
 )
-from lastcall.dialects.native.settings import Settings
-from lastcall.wire import Handler, Route
-
-LOGIN_REFUSALS = (
-    "bad-credentials",
-    "second-factor-required",
-    "second-factor-invalid",
-    "second-factor-exhausted",
-    "locked-out",
-    "busy",
-)
-FACTOR_REFUSALS = ("second-factor-required", "second-factor-invalid", "second-factor-exhausted")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """`by` is who may call: a session's holder, a service, or anybody.
-
-    `media` is the type of the good answer; one that is not JSON has no `answer`.
-
-    `refusals` are the codes beyond those every operation of its kind has; `headers` those of the
-    answer that mean something.
-    """
-
-    method: Literal["GET", "POST", "DELETE"]
-    path: str
-    id: str
-    summary: str
-    handler: Handler[Settings]
-    by: Literal["session", "service", "anybody"] = "session"
-    body: type[msgspec.Struct] | None = None
-    body_optional: bool = False
-    form: tuple[str, ...] = ()
-    query: type[msgspec.Struct] | None = None
-    status: int = 200
-    answer: type[msgspec.Struct] | None = None
-    media: str = "application/json"
-    refusals: tuple[str, ...] = ()
-    headers: tuple[str, ...] = ()
-
-    @property
-    def changes(self) -> bool:
-        return self.method != "GET"
-
-    def route(self) -> Route[Settings]:
-        """HEAD is answered like GET: no GET here changes anything."""
-        methods = "GET,HEAD" if self.method == "GET" else self.method
-        return Route(methods, self.path, self.handler)
-
+from lastcall.dialects.native.app_operations import APP_OPERATIONS
+from lastcall.dialects.native.operation import FACTOR_REFUSALS, LOGIN_REFUSALS, Operation
 
 OPERATIONS = (
     Operation(
@@ -170,12 +119,14 @@ OPERATIONS = (
         method="POST",
         path="/v1/logout",
         id="logout",
-        summary="End every session in a scope; without a body, this one",
+        summary="End every session in a scope or a preview; without a body, this one",
         handler=sessions.log_out,
         body=shapes.Logout,
         body_optional=True,
-        answer=shapes.Receipt,
-        refusals=("denied", "not-found", *FACTOR_REFUSALS),
+        takes=("Idempotency-Key",),
+        answer=app_shapes.PreviewedReceipt,
+        later=app_shapes.Plan,
+        refusals=("denied", "not-found", "conflict", *FACTOR_REFUSALS),
         headers=("Clear-Site-Data", "Set-Cookie"),
     ),
     Operation(
@@ -246,4 +197,5 @@ OPERATIONS = (
         media="application/jwk-set+json",
         headers=("Cache-Control",),
     ),
+    *APP_OPERATIONS,
 )

@@ -99,7 +99,12 @@ CATALOGUE: Mapping[str, Kind] = {
     ),
     "not-found": Kind(404, "Not found", "No such thing, or none the caller may know of."),
     "method-not-allowed": Kind(405, "Method not allowed", "`Allow` lists the methods there are."),
-    "conflict": Kind(409, "Too many sessions", "A cap refuses a further session."),
+    "conflict": Kind(
+        409,
+        "Conflict",
+        "A cap refuses a further session, the name is taken, the idempotency key was used for"
+        " something else, or the state of the thing does not allow it.",
+    ),
     "unfinished": Kind(
         409, "Not finished", "The receipt still changes; only a finished one is signed."
     ),

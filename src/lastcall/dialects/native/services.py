@@ -51,7 +51,7 @@ async def check(call: Call[Settings]) -> Reply:
 
 async def introspect_token(call: Call[Settings]) -> Reply:
     """RFC 7662. It does not count as a use of the session."""
-    service = _service(call)
+    _, service = service_of(call)
     fields = form_fields(call)
     if not fields.get("token"):
         raise Invalid("token", "is missing")
@@ -79,15 +79,15 @@ async def introspect_token(call: Call[Settings]) -> Reply:
     )
 
 
-def _service(call: Call[Settings]) -> Service:
-    """The service whose secret was given; wrong ones are counted by address."""
+def service_of(call: Call[Settings]) -> tuple[str, Service]:
+    """The service whose secret was given, with its name; wrong ones are counted by address."""
     offers = _offered(call)
     found = None
     for name, secret in offers:
         digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
         for known_name, service in call.settings.services.items():
             if same(digest, _digest(service)) and name in (None, known_name):
-                found = service
+                found = known_name, service
     if found is not None:
         return found
     if offers:

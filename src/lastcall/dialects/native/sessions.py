@@ -6,12 +6,14 @@ from lastcall.authority.lookup import account
 from lastcall.authority.sessions import list_sessions
 from lastcall.dialects.native import shapes
 from lastcall.dialects.native.callers import Known, csrf_of, known
+from lastcall.dialects.native.masses import end_previewed
 from lastcall.dialects.native.problems import COOKIE
 from lastcall.dialects.native.reading import json_as, query_as
 from lastcall.dialects.native.settings import Settings
 from lastcall.dialects.native.views import account_view, receipt_view, session_view
 from lastcall.domain.access import Permission
 from lastcall.domain.audit import Action
+from lastcall.domain.errors import Invalid
 from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Scope, covers
 from lastcall.domain.types import DialectName, Kind, Serial, SessionId, SubjectId
 from lastcall.ports import SessionQuery
@@ -71,12 +73,24 @@ async def log_out(call: Call[Settings]) -> Reply:
     """Without a body: the session the call is made with."""
     known_by = await known(call, changes=Action.LOGOUT)
     asked = json_as(call, shapes.Logout, optional=True)
-    return await _end(call, known_by, _scope(known_by, asked.scope), asked.reason)
+    if asked.preview is None:
+        if asked.start is not None:
+            raise Invalid("start", "goes with a preview alone")
+        scope = _scope(known_by, asked.scope or shapes.SelfScope())
+        return await _end(call, known_by, scope, asked.reason)
+    if asked.scope is not None:
+        raise Invalid("scope", "does not go with a preview")
+    reply, done = await end_previewed(call, known_by, asked, asked.preview)
+    return _cleared(reply, known_by, done.revocation.scope) if done else reply
 
 
 async def _end(call: Call[Settings], known_by: Known, scope: Scope, reason: str) -> Reply:
     done = await logout(call.env, known_by.caller, scope, reason)
-    reply = json_reply(receipt_view(done.receipt))
+    return _cleared(json_reply(receipt_view(done.receipt)), known_by, scope)
+
+
+def _cleared(reply: Reply, known_by: Known, scope: Scope) -> Reply:
+    """A browser forgets what is left of a session that has just ended."""
     if not covers(scope, known_by.session):
         return reply
     reply = reply.plus(CLEAR_SITE_DATA)

@@ -83,8 +83,15 @@ AnyScope = SelfScope | SessionScope | SubjectScope | OthersScope | DialectScope 
 
 
 class Logout(Asked, frozen=True, kw_only=True):
-    scope: AnyScope = SelfScope()
+    """A `scope`, by default the session of the call, or else the `preview` of a mass logout.
+
+    With a preview a `reason` is needed, and `start` may say when.
+    """
+
+    scope: AnyScope | None = None
     reason: Annotated[str, Meta(max_length=500, description="Kept in the receipt.")] = ""
+    preview: Id | None = None
+    start: Annotated[Time, Meta(max_length=64)] | None = None
 
 
 class ListQuery(Asked, frozen=True, kw_only=True):

@@ -1,5 +1,7 @@
 """The authority's records as the native API shows them."""
 
+from typing import Any
+
 from lastcall.dialects.native import shapes
 from lastcall.domain.factor import AMR
 from lastcall.domain.logout import (
@@ -71,19 +73,23 @@ def account_view(subject: Subject) -> shapes.Account:
 
 
 def receipt_view(receipt: Receipt) -> shapes.Receipt:
+    return shapes.Receipt(**receipt_fields(receipt))
+
+
+def receipt_fields(receipt: Receipt) -> dict[str, Any]:
     rule = receipt.revocation
-    return shapes.Receipt(
-        id=rule.id,
-        at=iso_time(rule.at),
-        scope=_scope_view(rule.scope),
-        why=rule.why,
-        by=rule.by,
-        by_name=rule.by_name,
-        reason=rule.reason,
-        via=rule.via,
-        sessions_ended=receipt.sessions_ended,
-        complete=receipt.complete,
-    )
+    return {
+        "id": rule.id,
+        "at": iso_time(rule.at),
+        "scope": _scope_view(rule.scope),
+        "why": rule.why,
+        "by": rule.by,
+        "by_name": rule.by_name,
+        "reason": rule.reason,
+        "via": rule.via,
+        "sessions_ended": receipt.sessions_ended,
+        "complete": receipt.complete,
+    }
 
 
 def _scope_view(scope: Scope) -> shapes.ReceiptScope:
