@@ -56,6 +56,7 @@ async def live(recording: Recording, path: Path, vfs: str, seed: int) -> None:
             recording.disk.note(Wrote(WITNESS, 0, witness.read_bytes()))
 
     store = await SqliteStore.open(path, vfs=vfs, step=step, checkpoint_pages=40)
+    step("witnessed")
     await fill(store, 0)
     await asyncio.gather(*(one_life(recording, store, number, chance) for number in range(1, 61)))
     await store.close()
