@@ -16,6 +16,7 @@ from lastcall.domain.errors import NotFound
 from lastcall.domain.origin import Origin
 from lastcall.domain.settling import after, claimable, claimed
 from lastcall.domain.types import MINUTE, ClientId, Duration, Instant, SessionId, TenantId, later
+from lastcall.outward import opened_sid
 from tests.contract.machine import WIRES, Life, Machine
 from tests.world import OTHER, TENANT
 
@@ -120,7 +121,12 @@ class OwingMachine(Machine):
         """Once all is swept, every participant of what has ended is owed, and nobody else."""
         super().finish()
         owed = self.owed()
-        by_session = [(one.tenant, one.client, one.sid) for one in owed if one.sid]
+        vault = self.world.env.vault
+        by_session = [
+            (one.tenant, one.client, opened_sid(vault, one.client, one.sid))
+            for one in owed
+            if one.sid
+        ]
         assert len(by_session) == len(set(by_session))
         over = {(one.tenant, one.id): one for one in self.all if not one.live(self.now)}
         ended = {it for it in self.joined if (it[0], it[2]) in over}
