@@ -55,8 +55,10 @@ async def ask(
     version: str = "1.1",
     stall: bool = False,
     leave: bool = False,
+    gone: bool = False,
 ) -> Answer:
-    """`stall`: the body never ends. `leave`: the client is gone after what it has sent."""
+    """`stall`: the body never ends. `leave`: the client is gone after what it has sent, and
+    `gone`: after all of it."""
     path, _, query = target.partition("?")
     given = [*([HOST] if host else []), *headers]
     scope = {
@@ -82,7 +84,7 @@ async def ask(
     async def receive() -> dict[str, Any]:
         if incoming:
             return incoming.pop(0)
-        if not leave:
+        if not (leave or gone):
             await asyncio.Event().wait()
         return {"type": "http.disconnect"}
 

@@ -362,6 +362,7 @@ function show(report) {
 
 async function verify(event) {
   event.preventDefault();
+  byId("result").replaceChildren();
   const given = {
     receipt: await textOf("receipt"), keys: await textOf("keys"),
     export: await textOf("export"), heads: await textOf("heads"),

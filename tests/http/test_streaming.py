@@ -1,0 +1,104 @@
+"""Answers that go on: piece by piece, only so many at once, and no longer than anybody listens."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from lastcall.http import streaming
+from lastcall.wire import Reply
+from tests.http.asgi import ask, echo, serve
+from tests.world import make_world
+
+
+class Tap:
+    """A stream that gives what it is told to, and knows whether it was closed."""
+
+    def __init__(self, *pieces: bytes, on: bool = False) -> None:
+        self.pieces = pieces
+        self.on = on
+        self.begun = asyncio.Event()
+        self.closed = False
+
+    async def flow(self) -> AsyncIterator[bytes]:
+        try:
+            for piece in self.pieces:
+                yield piece
+            self.begun.set()
+            if self.on:
+                await asyncio.Event().wait()
+        finally:
+            self.closed = True
+
+    def reply(self) -> Reply:
+        headers = (("Content-Type", "text/event-stream"),)
+        return Reply(body=b"<", headers=headers, stream=self.flow())
+
+
+async def test_the_pieces_come_in_order_and_it_ends() -> None:
+    tap = Tap(b"a", b"b")
+    mount, _ = echo(reply=tap.reply())
+    answer = await ask(serve(await make_world(), mount).app, "GET", "/echo/ok")
+    assert (answer.status, answer.body) == (200, b"<ab")
+    assert answer.header("content-length") == ""
+    assert answer.header("cache-control") == "no-store"
+    assert tap.closed
+
+
+async def test_head_has_no_stream() -> None:
+    tap = Tap(b"a", on=True)
+    mount, _ = echo(reply=tap.reply())
+    served = serve(await make_world(), mount)
+    answer = await asyncio.wait_for(ask(served.app, "HEAD", "/echo/ok"), 5)
+    assert (answer.status, answer.body) == (200, b"")
+
+
+async def test_it_stops_when_the_other_side_leaves_and_when_the_server_stops() -> None:
+    tap = Tap(b"a", on=True)
+    mount, _ = echo(reply=tap.reply())
+    served = serve(await make_world(), mount)
+    answer = await asyncio.wait_for(ask(served.app, "GET", "/echo/ok", gone=True), 5)
+    assert answer.status == 200
+    assert tap.closed
+    tap = Tap(b"a", on=True)
+    mount, _ = echo(reply=tap.reply())
+    served = serve(await make_world(), mount)
+    going = asyncio.create_task(ask(served.app, "GET", "/echo/ok"))
+    await tap.begun.wait()
+    served.state.draining = True
+    assert (await asyncio.wait_for(going, 5)).body == b"<a"
+    assert tap.closed
+
+
+async def test_only_so_many_at_once() -> None:
+    tap = Tap(b"a", on=True)
+    mount, _ = echo(reply=tap.reply())
+    served = serve(await make_world(), mount)
+    going = [asyncio.create_task(_sent(one)) for one in [Tap(b"a", on=True) for _ in range(3)]]
+    await asyncio.sleep(0)
+    assert STREAMS.open == 3
+    for task in going:
+        task.cancel()
+    await asyncio.gather(*going, return_exceptions=True)
+    assert STREAMS.open == 0
+    served.app.streams.open = streaming.MOST  # type: ignore[attr-defined]  # of the assembly
+    answer = await ask(served.app, "GET", "/echo/ok")
+    assert (answer.status, answer.json["code"]) == (400, "busy")
+
+
+STREAMS = streaming.Streams()
+
+
+async def _sent(tap: Tap) -> None:
+    await streaming.send_stream(_drop, _silent, tap.reply(), STREAMS, stopping=_no)
+
+
+async def _drop(_message: object) -> None:
+    await asyncio.sleep(0)
+
+
+async def _silent() -> dict[str, object]:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def _no() -> bool:
+    return False
