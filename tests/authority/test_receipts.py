@@ -398,6 +398,19 @@ async def test_a_later_notice_makes_up_for_an_earlier_one() -> None:
     assert (await seen(world))["out"]
 
 
+async def test_a_later_notice_about_one_session_makes_up_for_nothing() -> None:
+    world = await make_world()
+    crm = application("crm")
+    await settle_all(world, await out_of(world, crm), DeliveryState.UNREACHABLE)
+    world.clock.advance(1_000)
+    second = await out_of(world, crm)
+    (one,) = await owed(world, second)
+    async with world.env.store.transaction(TENANT) as tx:
+        await tx.put_delivery(replace(one, sid="crm-session"))
+    await settle_all(world, second, DeliveryState.ACKNOWLEDGED)
+    assert not (await seen(world))["out"]
+
+
 async def test_tokens_that_outlive_the_notice_are_left() -> None:
     world = await make_world()
     ref = await out_of(world, application("api", can=Ability.NEW_TOKENS))

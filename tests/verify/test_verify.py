@@ -334,3 +334,26 @@ async def test_details_hold_texts_alone(good: Proof) -> None:
     first = {**json.loads(good.lines[0]), "detail": {"sessions": 1}}
     report = good.check(export="\n".join([canonical(first).decode(), *good.lines[1:]]))
     assert "line 1 of the export is not as it was written" in texts(report)
+
+
+async def test_what_is_signed_is_spelled_in_one_way(good: Proof) -> None:
+    """What two readers could read differently is refused, with a good signature too."""
+    twice = b'{"alg":"none","alg":"EdDSA","typ":"lastcall-receipt+jwt","kid":"key-1"}'
+    claims = json.dumps(claims_of(good.receipt)).encode()
+    assert good.check(receipt=good.signer.signed(json.dumps(GOOD_HEADER).encode(), claims)).good
+    assert not good.check(receipt=good.signer.signed(twice, claims)).good
+    again = claims[:-1] + b', "tenant": "default"}'
+    assert not good.check(receipt=good.signer.signed(json.dumps(GOOD_HEADER).encode(), again)).good
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    same_bytes = alphabet[alphabet.index(good.receipt[-1]) ^ 1]
+    assert not good.check(receipt=good.receipt[:-1] + same_bytes).good
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("\\u00e4", "\\u00E4"), ("\\u00e4", "ä"), ('{"action":"logout"', '{"action": "logout"')],
+)
+async def test_a_line_is_spelled_as_it_was_written(good: Proof, old: str, new: str) -> None:
+    assert old in good.export
+    report = good.check(export=good.export.replace(old, new, 1))
+    assert "is not as it was written" in texts(report)

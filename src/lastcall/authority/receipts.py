@@ -34,7 +34,7 @@ async def receipt(
         caller = await standing(tx, caller, now)
         found = await tx.receipt(id)
         others = Permission.RECEIPT_READ_OTHERS in caller.role.permissions
-        if found is None or not (others or _asked(caller, found)):
+        if found is None or not (others or found.revocation.by == caller.subject):
             raise NotFound("no such receipt")
         return await _viewed(tx, found, now, after, min(limit, MOST))
 
@@ -66,10 +66,6 @@ async def signed_receipt(
         },
     }
     return await env.signer.sign(claims, typ=RECEIPT_TYP, alg="EdDSA")
-
-
-def _asked(caller: Caller, found: Receipt) -> bool:
-    return bool(caller.subject) and found.revocation.by == caller.subject
 
 
 async def _viewed(
