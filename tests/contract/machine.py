@@ -20,9 +20,11 @@ from hypothesis.stateful import (
 )
 
 from lastcall.authority.credentials import Credentials, prove
+from lastcall.authority.impersonate import impersonate
 from lastcall.authority.login import LoggedIn, Start, login
 from lastcall.authority.logout import logout
 from lastcall.authority.refresh import refresh
+from lastcall.authority.step_up import step_up
 from lastcall.authority.subjects import change_subject
 from lastcall.authority.sweep import sweep
 from lastcall.authority.validate import validate
@@ -55,7 +57,7 @@ IDLE, ABSOLUTE, TOKEN_LIFE = Duration(10 * MINUTE), Duration(HOUR), Duration(5 *
 CAP = 3
 POLICY = Policy(sessions_per_subject=CAP, batch=2)
 WIRES = [DialectName(name) for name in ("web", "app")]
-PEOPLE = [(TENANT, "john"), (TENANT, "monitor"), (OTHER, "john")]
+PEOPLE = [(TENANT, "john"), (TENANT, "monitor"), (TENANT, "admin"), (OTHER, "john")]
 
 people = st.sampled_from(PEOPLE)
 tenants = st.sampled_from([TENANT, OTHER])
@@ -69,6 +71,7 @@ def mint(entropy: Entropy, *_: object) -> str:
 PLAIN = Start(
     kind=Kind.API, lifetime=Lifetime(idle=IDLE, absolute=ABSOLUTE), mint=mint, admission=()
 )
+SITTING = replace(PLAIN, lifetime=Lifetime(idle=None, absolute=Duration(15 * MINUTE)))
 REFRESHED = replace(PLAIN, mint_refresh=mint, token_life=TOKEN_LIFE)
 
 
@@ -86,10 +89,13 @@ class Life:
     seen: int
     expires: int
     token_expires: int | None
+    idle: int | None = IDLE
+    impersonator: SubjectId | None = None
     ended: bool = False
 
     def live(self, now: int) -> bool:
-        return not self.ended and now < self.seen + IDLE and now < self.expires
+        idle = self.idle is not None and now >= self.seen + self.idle
+        return not self.ended and not idle and now < self.expires
 
     def accepts(self, now: int) -> bool:
         return self.live(now) and (self.token_expires is None or now < self.token_expires)
@@ -153,7 +159,11 @@ class Machine(RuleBasedStateMachine):
             return multiple()
         assert person not in self.disabled
         new = self.run_(login(self.env, origin, proven, start))
-        mine = [one for one in self.of(proven.subject) if one.live(self.now)]
+        mine = [
+            one
+            for one in self.of(proven.subject)
+            if one.live(self.now) and one.impersonator is None
+        ]
         for surplus in sorted(mine, key=lambda one: one.number)[: max(0, len(mine) + 1 - CAP)]:
             surplus.ended = True
         life = Life(
@@ -170,6 +180,46 @@ class Machine(RuleBasedStateMachine):
         )
         self.all.append(life)
         return life
+
+    @rule(target=lives, life=lives, name=st.sampled_from(["john", "monitor", "gone"]))
+    def sit_in_anothers_place(self, life: Life, name: str) -> Any:
+        """With the factor proved just now; refused to whoever is not the administrator itself."""
+
+        async def verb() -> LoggedIn:
+            origin = Origin(dialect=life.dialect)
+            caller = await validate(self.env, life.tenant, life.token, origin)
+            digest = digest_password(self.password((TENANT, "admin")))
+            caller = (await step_up(self.env, caller, digest)).caller
+            return await impersonate(self.env, caller, SITTING, "to see", username=name)
+
+        itself = life.subject == "u-admin" and life.accepts(self.now)
+        there = name != "gone" and (TENANT, name) not in self.disabled
+        try:
+            new = self.run_(verb())
+        except AuthorityError:
+            if life.accepts(self.now):
+                life.seen = self.now
+            assert not (itself and there)
+            return multiple()
+        assert itself
+        assert there
+        life.seen = self.now
+        sitting = Life(
+            tenant=TENANT,
+            subject=SubjectId(f"u-{name}"),
+            dialect=life.dialect,
+            id=new.session.id,
+            number=new.session.serial,
+            token=new.token,
+            refresh="",
+            seen=self.now,
+            expires=self.now + 15 * MINUTE,
+            token_expires=None,
+            idle=None,
+            impersonator=life.subject,
+        )
+        self.all.append(sitting)
+        return sitting
 
     @rule(life=lives)
     def use(self, life: Life) -> None:
@@ -209,9 +259,10 @@ class Machine(RuleBasedStateMachine):
             one
             for one in self.all
             if one.tenant == life.tenant
-            and one.subject == life.subject
+            and life.subject in (one.subject, one.impersonator)
             and wire in (None, one.dialect)
             and one is not life
+            and life.impersonator is None
         ]
         self.end_own(life, scope, others)
 
@@ -372,7 +423,7 @@ class Machine(RuleBasedStateMachine):
         for one in self.all:
             if (
                 one.tenant == tenant
-                and subject in (None, one.subject)
+                and (subject is None or subject in (one.subject, one.impersonator))
                 and wire in (None, one.dialect)
             ):
                 one.ended = True

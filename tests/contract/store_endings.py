@@ -8,7 +8,7 @@ from lastcall.domain.audit import GENESIS, Record, chained
 from lastcall.domain.errors import Conflict
 from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Revocation, Scope
 from lastcall.domain.session import End
-from lastcall.domain.types import DAY, HOUR, EndReason, Instant, ReceiptId, SessionId
+from lastcall.domain.types import DAY, HOUR, EndReason, Instant, ReceiptId, SessionId, SubjectId
 from lastcall.index import IndexStore
 from lastcall.ports import SessionQuery
 from tests.contract.changes import undone
@@ -82,6 +82,45 @@ class Endings:
             done = await tx.end_sessions(a_revocation(5, scope), 100)
         assert [one.serial for one in done] == ended
 
+    @pytest.mark.parametrize(
+        ("scope", "ended"),
+        [
+            (OfSubject(subject=ANN), [1, 2, 4, 5]),
+            (OfSubject(subject=ANN, keep=SessionId("s4")), [1, 2, 5]),
+            (OfSubject(subject=ANN, dialect=APP), [2, 5]),
+            (OfSubject(subject=BOB), [2, 3, 4, 5]),
+            (OfSubject(subject=BOB, dialect=APP), [2, 5]),
+            (OfDialect(dialect=APP), [2, 5]),
+        ],
+    )
+    async def test_whoever_sits_in_a_session_takes_it_along(
+        self, store: IndexStore, scope: Scope, ended: list[int]
+    ) -> None:
+        await fill(store, 0)
+        rows = [
+            a_session(1),
+            a_session(2, dialect=APP, impersonator=BOB),
+            a_session(3, subject=BOB),
+            a_session(4, subject=BOB, impersonator=ANN),
+            a_session(5, subject=BOB, dialect=APP, impersonator=ANN),
+        ]
+        rule = a_revocation(6, scope)
+        async with store.transaction(ONE) as tx:
+            for row in rows:
+                await tx.add_session(row)
+            await serials_up_to(tx, 6)
+            assert [one.serial for one in rows if rule.ends(one)] == ended
+            await tx.add_revocation(rule)
+        found = [await store.find(row.token_hash) for row in rows]
+        assert [one.session.serial for one in found if one and one.revoked_before > 5] == ended
+        async with store.transaction(ONE) as tx:
+            first = await tx.end_sessions(rule, 1)
+            rest = await tx.end_sessions(rule, 100)
+            assert [one.serial for one in (*first, *rest)] == ended
+            assert not await tx.end_sessions(rule, 100)
+            whose = [*await tx.unended_of(ANN), *await tx.unended_of(BOB)]
+        assert sorted(one.serial for one in whose) == [n for n in range(1, 6) if n not in ended]
+
     async def test_several_revocations_combine_and_the_highest_that_covers_wins(
         self, store: IndexStore
     ) -> None:
@@ -122,7 +161,10 @@ class Endings:
         made: list[Revocation] = []
         await fill(store, 4)
         async with store.transaction(ONE) as tx:
-            rows = [await tx.session(SessionId(f"s{number}")) for number in (1, 2, 3, 4)]
+            for number, sitter in ((5, BOB), (6, SubjectId("eve"))):
+                dialect = chance.choice((WEB, APP))
+                await tx.add_session(a_session(number, impersonator=sitter, dialect=dialect))
+            rows = [await tx.session(SessionId(f"s{number}")) for number in range(1, 7)]
             for serial in range(10, 40):
                 keep, subject = chance.choice(keeps), chance.choice((ANN, BOB))
                 scope: Scope = chance.choice(

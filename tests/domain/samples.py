@@ -47,6 +47,7 @@ sessions = st.builds(
     id=st.sampled_from([SessionId("s1"), SessionId("s2"), SessionId("s3")]),
     subject=st.sampled_from([SubjectId("u1"), SubjectId("u2")]),
     dialect=st.sampled_from([DialectName("elvis"), DialectName("rsa")]),
+    impersonator=st.none() | st.sampled_from([SubjectId("u1"), SubjectId("u3")]),
     serial=st.integers(0, 20).map(Serial),
     last_seen=st.integers(0, 20_000).map(Instant),
     idle=st.none() | st.integers(1, 5_000),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from lastcall.domain.logout import (
     OfDialect,
+    OfSessions,
     OfSubject,
     OfTenant,
     OneSession,
@@ -32,6 +33,7 @@ dialects = st.sampled_from([DialectName("elvis"), DialectName("rsa")])
 subjects = st.sampled_from([SubjectId("u1"), SubjectId("u2")])
 scopes: st.SearchStrategy[Scope] = st.one_of(
     st.builds(OneSession, session=ids),
+    st.builds(OfSessions, sessions=st.frozensets(ids)),
     st.builds(OfSubject, subject=subjects, dialect=st.none() | dialects, keep=st.none() | ids),
     st.builds(OfDialect, dialect=dialects),
     st.builds(OfTenant, keep=st.none() | ids),
@@ -58,8 +60,11 @@ def test_a_scope_covers_what_its_words_say(scope: Scope, one: Session) -> None:
     match scope:
         case OneSession():
             expected = one.id == scope.session
+        case OfSessions():
+            expected = one.id in scope.sessions
         case OfSubject():
-            mine = one.subject == scope.subject and one.id != scope.keep
+            whose = {one.subject, one.impersonator}
+            mine = scope.subject in whose and one.id != scope.keep
             expected = mine and scope.dialect in (None, one.dialect)
         case OfDialect():
             expected = one.dialect == scope.dialect

@@ -1,7 +1,7 @@
 """Login: start a session for whoever proved who they are."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lastcall.authority.credentials import Proven
 from lastcall.authority.joining import joined_by_rule
@@ -16,7 +16,7 @@ from lastcall.domain.session import Lifetime, Session
 from lastcall.domain.subject import Subject, caller_of
 from lastcall.domain.token import hash_token
 from lastcall.domain.types import Duration, Instant, Kind, SessionId, later
-from lastcall.ports import Entropy, Env
+from lastcall.ports import Entropy, Env, Transaction
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTWXYZabcdefghijkmnopqrstuvwxyz"
 """Characters that are not mistaken for one another; 17 of them give 98 bits."""
@@ -76,39 +76,44 @@ async def login(env: Env, origin: Origin, proven: Proven, start: Start) -> Logge
         overtaken = await tx.revoked_before(who.id, origin.dialect) > proven.as_of
         if subject is None or not subject.enabled or subject.version > proven.as_of or overtaken:
             raise Superseded("overtaken by a logout or a change of the account")
-        session_id = SessionId(showable_id(env.entropy))
-        expires = later(now, start.lifetime.absolute)
-        token = start.mint(env.entropy, session_id, expires)
-        refresh = start.mint_refresh(env.entropy, session_id, expires) if start.mint_refresh else ""
-        session = Session(
-            id=session_id,
-            tenant=who.tenant,
-            subject=who.id,
-            token_hash=hash_token(token),
-            serial=await tx.next_serial(),
-            dialect=origin.dialect,
-            kind=start.kind,
-            address=origin.address,
-            port=origin.port,
-            host=origin.host,
-            user_agent=origin.user_agent,
-            device=env.device_of(origin.user_agent),
-            factors=proven.factors,
-            created=now,
-            last_seen=now,
-            idle=start.lifetime.idle,
-            expires=expires,
-            token_expires=later(now, start.token_life) if start.token_life else None,
-            refresh_hash=hash_token(refresh) if refresh else None,
-            participants=await joined_by_rule(tx, env, origin.dialect, session_id),
-        )
+        new = await begun(tx, env, origin, subject, start)
+        session = replace(new.session, factors=proven.factors)
         detail = await make_room(tx, env, session, start.admission, origin)
         await tx.add_session(session)
         await tx.record(event_by(caller, now, Action.LOGIN, target=session.id, detail=detail))
-    return LoggedIn(
-        session=session,
-        subject=subject,
-        token=token,
-        caller=caller_of(subject, origin, session),
-        refresh=refresh,
+    return replace(new, session=session, caller=caller_of(subject, origin, session))
+
+
+async def begun(
+    tx: Transaction, env: Env, origin: Origin, subject: Subject, start: Start
+) -> LoggedIn:
+    """A session without factors, in no store yet, and its secrets."""
+    now = env.clock.now()
+    session_id = SessionId(showable_id(env.entropy))
+    expires = later(now, start.lifetime.absolute)
+    token = start.mint(env.entropy, session_id, expires)
+    refresh = start.mint_refresh(env.entropy, session_id, expires) if start.mint_refresh else ""
+    session = Session(
+        id=session_id,
+        tenant=subject.tenant,
+        subject=subject.id,
+        token_hash=hash_token(token),
+        serial=await tx.next_serial(),
+        dialect=origin.dialect,
+        kind=start.kind,
+        address=origin.address,
+        port=origin.port,
+        host=origin.host,
+        user_agent=origin.user_agent,
+        device=env.device_of(origin.user_agent),
+        factors=(),
+        created=now,
+        last_seen=now,
+        idle=start.lifetime.idle,
+        expires=expires,
+        token_expires=later(now, start.token_life) if start.token_life else None,
+        refresh_hash=hash_token(refresh) if refresh else None,
+        participants=await joined_by_rule(tx, env, origin.dialect, session_id),
     )
+    caller = caller_of(subject, origin, session)
+    return LoggedIn(session=session, subject=subject, token=token, caller=caller, refresh=refresh)

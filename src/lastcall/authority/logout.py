@@ -16,7 +16,16 @@ from lastcall.domain.access import (
 )
 from lastcall.domain.audit import Action, event_by
 from lastcall.domain.errors import Denied, NotFound
-from lastcall.domain.logout import OfDialect, OfSessions, OfSubject, OfTenant, OneSession, Scope
+from lastcall.domain.logout import (
+    OfDialect,
+    OfSessions,
+    OfSubject,
+    OfTenant,
+    OneSession,
+    Scope,
+    covers,
+)
+from lastcall.domain.session import Session
 from lastcall.domain.subject import role_of
 from lastcall.domain.types import EndReason, SessionId, SubjectId
 from lastcall.ports import Env, Transaction
@@ -27,10 +36,13 @@ async def logout(
 ) -> Logout:
     """End every session in scope; the answer means it is durable and every check refuses them.
 
+    In an impersonated session all that is the subject's is that session alone.
+
     One's own sessions need nothing but being logged in. Another's need a rank at least theirs and
     the permission `needs` (by default the strictest for the kind of scope). Raises `Denied`,
     `NotFound`, `NotAuthenticated`, `SecondFactorRequired`.
     """
+    scope = _within_reach(caller, scope)
     target = words(scope)
     async with (
         refusals(env, caller, Action.LOGOUT, target),
@@ -51,6 +63,24 @@ async def logout(
     return done
 
 
+def _within_reach(caller: Caller, scope: Scope) -> Scope:
+    """Whoever impersonates ends nothing but what was begun so, whatever the subject could end."""
+    session = caller.session
+    own = isinstance(scope, OfSubject) and scope.subject == caller.subject
+    if session is None or session.impersonator is None or not own:
+        return scope
+    if covers(scope, session):
+        return OneSession(session=session.id)
+    return OfSessions(sessions=frozenset())
+
+
+def _is_own(caller: Caller, session: Session) -> bool:
+    """One's own, or one that one sits in; in an impersonated session that very one."""
+    if caller.session is not None and caller.session.impersonator is not None:
+        return session.id == caller.session.id
+    return caller.subject in (session.subject, session.impersonator)
+
+
 async def _authorise(
     tx: Transaction, env: Env, caller: Caller, scope: Scope, needs: Permission | None
 ) -> bool:
@@ -58,11 +88,15 @@ async def _authorise(
     match scope:
         case OneSession(session=one):
             session = await tx.session(one)
+            if session is not None and _is_own(caller, session):
+                return True
             owner = session.subject if session else None
             permission = needs or Permission.SESSION_END_OTHERS
         case OfSessions(sessions=some):
             return await _authorise_each(tx, env, caller, some, needs)
         case OfSubject(subject=subject):
+            if subject == caller.subject:
+                return True
             owner = subject
             permission = needs or Permission.SUBJECT_LOGOUT
         case OfDialect():
@@ -75,8 +109,6 @@ async def _authorise(
             return False
         case _:
             assert_never(scope)
-    if owner is not None and owner == caller.subject:
-        return True
     require(caller, permission)
     await _require_rank(tx, caller, permission, owner)
     await require_fresh_factor(tx, env, caller)
@@ -92,7 +124,11 @@ async def _authorise_each(
 ) -> bool:
     """As for one session: a set with a single one that may not be ended is refused whole."""
     found = [await tx.session(one) for one in some]
-    others = {session.subject if session else None for session in found} - {caller.subject}
+    others = {
+        session.subject if session else None
+        for session in found
+        if session is None or not _is_own(caller, session)
+    }
     if not others:
         return True
     permission = needs or Permission.SESSION_END_OTHERS

@@ -16,8 +16,10 @@ async def owe(
     """Owe every participant of the ended sessions, and who is always told, one notice each.
 
     The ids say what is owed, so that neither a batch done twice nor several sessions of one user
-    at a client that is told by user double anything. Returns the clients that are owed.
+    at a client that is told by user double anything. Returns the clients that are owed; with a
+    user logged out, those that are owed for that user, and not for whom it impersonated.
     """
+    scope = revocation.scope
     always = await tx.clients(always=True)
     owing: set[ClientId] = set()
     for session in ended:
@@ -31,7 +33,8 @@ async def owe(
             if client.id not in told:
                 told.add(client.id)
                 await _add(tx, env, revocation, session, client, None)
-        owing |= told
+        if not isinstance(scope, OfSubject) or session.subject == scope.subject:
+            owing |= told
     return frozenset(owing)
 
 

@@ -59,7 +59,10 @@ async def preview(env: Env, caller: Caller, selection: Selection) -> Preview:
 
 
 async def select(tx: Transaction, env: Env, selection: Selection) -> list[tuple[Session, Subject]]:
-    """The live sessions a selection names, newest first."""
+    """The live sessions a selection names, newest first.
+
+    A session that somebody sits in for another is named by what either of them is.
+    """
     networks = networks_of(selection)
     if selection.countries and env.country_of is None:
         raise Invalid("countries", "need a GeoIP file, and none is configured")
@@ -68,8 +71,14 @@ async def select(tx: Transaction, env: Env, selection: Selection) -> list[tuple[
     found: list[tuple[Session, Subject]] = []
     for session in page.sessions:
         subject = await tx.subject(session.subject)
-        country = env.country_of(session.address) if env.country_of else ""
-        if subject and matches(selection, networks, session, subject, now, country):
+        sitter = await tx.subject(session.impersonator) if session.impersonator else None
+        where = env.country_of if selection.countries else None
+        country = where(session.address) if where else ""
+        if subject and any(
+            matches(selection, networks, session, one, now, country)
+            for one in (subject, sitter)
+            if one
+        ):
             found.append((session, subject))
     return found
 

@@ -15,14 +15,18 @@ async def make_room(
     admission: tuple[Admission, ...],
     origin: Origin,
 ) -> dict[str, str]:
-    """Apply every cap in the very transaction that adds the session, so none is exceeded."""
+    """Apply every cap in the very transaction that adds the session, so none is exceeded.
+
+    Sessions that somebody else sits in take no place away.
+    """
     policy = env.policy(session.tenant)
     rule = all_of(*admission, capped(policy.sessions_per_subject, policy.when_full))
     rows = await tx.unended_of(session.subject)
     live = [
         row
         for row in rows
-        if state_of(row, session.created, await tx.covered_by(row)) is State.LIVE
+        if row.impersonator is None
+        and state_of(row, session.created, await tx.covered_by(row)) is State.LIVE
     ]
     evicted = [old.id for old in rule(session, live)]
     if not evicted:

@@ -19,6 +19,9 @@ from lastcall.domain.types import ClientId, Instant, iso_time
 
 Shown = dict[str, Any]
 
+RIGHT = ("as", "role", "session", "impersonator")
+"""What an audit record tells of the right by which something was asked."""
+
 NODE = "this"
 """The name of the only node there is."""
 
@@ -166,7 +169,7 @@ def _authority(view: ReceiptView) -> Shown:
     rule = view.receipt.revocation
     detail = view.record.event.detail if view.record else {}
     if "as" in detail:
-        found = {name: detail[name] for name in ("as", "role", "session") if name in detail}
+        found = {name: detail[name] for name in RIGHT if name in detail}
     else:
         found = {"as": _asker(rule)}
     return {**found, "dialect": rule.via}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from lastcall.domain.access import Caller
 from lastcall.domain.errors import NotAuthenticated
 from lastcall.domain.session import Session, State, state_of
-from lastcall.domain.subject import Subject, role_of
+from lastcall.domain.subject import Subject, role_in
 from lastcall.domain.types import Instant
 from lastcall.ports import Transaction
 
@@ -28,7 +28,7 @@ async def standing(tx: Transaction, caller: Caller, now: Instant) -> Caller:
             raise NotAuthenticated("the session has ended")
     elif subject.version > caller.as_of:
         raise NotAuthenticated("the account has changed since the credentials were checked")
-    return replace(caller, role=role_of(subject), session=session)
+    return replace(caller, role=role_in(subject, session), session=session)
 
 
 async def account_of(tx: Transaction, caller: Caller) -> Subject:

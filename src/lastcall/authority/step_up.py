@@ -12,6 +12,7 @@ from lastcall.domain.access import Caller
 from lastcall.domain.audit import Action, event_by
 from lastcall.domain.errors import (
     Busy,
+    Denied,
     LockedOut,
     SecondFactorExhausted,
     SecondFactorInvalid,
@@ -47,6 +48,8 @@ async def step_up(
     async with refusals(env, caller, Action.STEP_UP):
         async with env.store.transaction(caller.tenant) as tx:
             session = await standing_session(tx, caller, env.clock.now())
+            if session.impersonator is not None:
+                raise Denied("somebody else sits in the session")
             subject = await account_of(tx, caller)
         if chosen(subject, method) is Method.PASSWORD:
             factor = await _prove_password(env, subject, caller, code, context)

@@ -8,7 +8,7 @@ from lastcall.authority.refusals import refusals
 from lastcall.authority.standing import standing
 from lastcall.domain.access import Caller, Permission, require, require_over
 from lastcall.domain.audit import Action, event_by
-from lastcall.domain.errors import NotFound
+from lastcall.domain.errors import Denied, NotFound
 from lastcall.domain.logout import OfSubject
 from lastcall.domain.subject import Subject, role_of, why_sessions_end
 from lastcall.domain.types import EndReason, SubjectId
@@ -90,7 +90,12 @@ async def remove_subject(env: Env, caller: Caller, id: SubjectId) -> Logout:
 
 
 def _writable(caller: Caller, id: SubjectId, found: Subject | None) -> Subject:
-    """The account if the caller may change it: one's own, or one of no higher rank."""
+    """The account if the caller may change it: one's own, or one of no higher rank.
+
+    One's own is no impersonator's.
+    """
+    if caller.impersonator is not None:
+        raise Denied("somebody else sits in the session")
     if found is None or id != caller.subject:
         require(caller, Permission.SUBJECT_WRITE)
     if found is None:

@@ -34,6 +34,7 @@ def session_record(session: Session, username: str) -> Result:
         "tenant": session.tenant,
         "subject": session.subject,
         "username": username,
+        "impersonator": session.impersonator,
         "dialect": session.dialect,
         "kind": str(session.kind),
         "address": session.address,

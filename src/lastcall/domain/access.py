@@ -20,6 +20,7 @@ class Permission(StrEnum):
     TENANT_LOGOUT = "tenant:logout"
     SUBJECT_READ = "subject:read"
     SUBJECT_WRITE = "subject:write"
+    SUBJECT_IMPERSONATE = "subject:impersonate"
     CLIENT_READ = "client:read"
     CLIENT_WRITE = "client:write"
     RECEIPT_READ_OTHERS = "receipt:read-others"
@@ -83,8 +84,18 @@ class Caller:
     as_of: Serial = Serial(0)
     operator: bool = False
 
+    @property
+    def impersonator(self) -> SubjectId | None:
+        """Who really asks, if that is not the subject."""
+        return self.session.impersonator if self.session else None
 
-OPERATOR_ROLE = Role(name="operator", rank=Rank.ADMIN, permissions=frozenset(Permission))
+
+OPERATOR_ROLE = Role(
+    name="operator",
+    rank=Rank.ADMIN,
+    permissions=frozenset(Permission) - {Permission.SUBJECT_IMPERSONATE},
+)
+"""An account has to answer for an impersonation, and the operator is none."""
 
 
 def operator(tenant: TenantId, origin: Origin) -> Caller:

@@ -37,6 +37,7 @@ class Action(StrEnum):
     SUBJECT_ADDED = "subject-added"
     SUBJECT_CHANGED = "subject-changed"
     SUBJECT_REMOVED = "subject-removed"
+    IMPERSONATED = "impersonated"
     STORE_RESTORED = "store-restored"
 
 
@@ -109,6 +110,10 @@ def event_by(
     code: str = "",
     detail: Mapping[str, str] | None = None,
 ) -> Event:
+    """Whoever sits in somebody else's session is named beside whose it is."""
+    told = dict(detail or {})
+    if caller.impersonator is not None:
+        told["impersonator"] = caller.impersonator
     return Event(
         at=at,
         tenant=caller.tenant,
@@ -119,7 +124,7 @@ def event_by(
         actor_name=caller.username,
         target=target,
         code=code,
-        detail=detail or {},
+        detail=told,
     )
 
 

@@ -30,7 +30,11 @@ class OfSessions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfSubject:
-    """All of a subject's sessions, or those of one dialect, but for the one to `keep`."""
+    """All of a subject's sessions, or those of one dialect, but for the one to `keep`.
+
+    Also those in which the subject sits in somebody else's place: they last no longer than the
+    right to.
+    """
 
     subject: SubjectId
     dialect: DialectName | None = None
@@ -61,7 +65,7 @@ def covers(scope: Scope, session: Session) -> bool:
             return session.id in some
         case OfSubject(subject=subject, dialect=dialect, keep=keep):
             return (
-                session.subject == subject
+                subject in (session.subject, session.impersonator)
                 and (dialect is None or session.dialect == dialect)
                 and session.id != keep
             )

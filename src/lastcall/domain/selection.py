@@ -59,7 +59,7 @@ def matches(
     now: Instant,
     country: str,
 ) -> bool:
-    """`country` is where the session's address is, as far as that is known."""
+    """`subject` has the session, or sits in it; `country` is where its address is, if known."""
     joined = {participant.client for participant in session.participants}
     methods = {factor.method for factor in session.factors}
     device = session.device
@@ -69,7 +69,7 @@ def matches(
         and _any(selection.roles, (subject.role,))
         and _any(selection.groups, subject.groups)
         and _any(selection.dialects, (session.dialect,))
-        and _any(selection.subjects, (session.subject,))
+        and _any(selection.subjects, (subject.id,))
         and _any(selection.countries, (country,))
         and (not networks or _within(session.address, networks))
         and selection.device.lower() in said

@@ -1,7 +1,7 @@
 """Subjects: who can be logged in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lastcall.domain.access import Caller, Role, role_named
 from lastcall.domain.factor import STRONG, Method
@@ -57,6 +57,17 @@ def role_of(subject: Subject) -> Role:
     return role_named(subject.role)
 
 
+def role_in(subject: Subject, session: Session | None) -> Role:
+    """The role in a session: without any permission where somebody else sits in it.
+
+    So whoever impersonates acts on what is the subject's alone, and never with a right over others.
+    """
+    role = role_of(subject)
+    if session is None or session.impersonator is None:
+        return role
+    return replace(role, permissions=frozenset())
+
+
 def caller_of(
     subject: Subject, origin: Origin, session: Session | None = None, as_of: Serial = Serial(0)
 ) -> Caller:
@@ -64,7 +75,7 @@ def caller_of(
         tenant=subject.tenant,
         subject=subject.id,
         username=subject.username,
-        role=role_of(subject),
+        role=role_in(subject, session),
         origin=origin,
         session=session,
         as_of=as_of,

@@ -73,8 +73,9 @@ def keys_of(scope: Scope) -> Iterable[ScopeKey]:
 
 def scope_keys(session: Session) -> tuple[ScopeKey, ...]:
     """The keys of every scope the session can be in."""
-    subject, dialect = session.subject, session.dialect
-    return (None, None), (None, dialect), (subject, None), (subject, dialect), session.id
+    subject, dialect, sitter = session.subject, session.dialect, session.impersonator
+    keys = (None, None), (None, dialect), (subject, None), (subject, dialect), session.id
+    return keys if sitter is None else (*keys, (sitter, None), (sitter, dialect))
 
 
 def spared(scope: Scope) -> SessionId | None:
@@ -99,6 +100,7 @@ class Shelf:
         self.sessions: dict[SessionId, Held] = {}
         self.refresh: dict[TokenHash, Held] = {}
         self.unended: dict[SubjectId, tuple[Held, ...]] = {}
+        self.sitting: dict[SubjectId, tuple[Held, ...]] = {}
         self.live = 0
         self.receipts: dict[ReceiptId, Receipt] = {}
         self.marks: dict[ScopeKey, tuple[Mark, ...]] = {}
@@ -144,10 +146,9 @@ class Shelf:
         for refresh in refresh_tokens(session):
             self.refresh[refresh] = held
         if session.ended is None:
-            rows = (*self.unended.get(session.subject, ()), held)
-            if len(rows) > 1 and rows[-2].serial > held.serial:
-                rows = tuple(sorted(rows, key=_serial))
-            self.unended[session.subject] = rows
+            _add(self.unended, session.subject, held)
+            if session.impersonator is not None:
+                _add(self.sitting, session.impersonator, held)
             self.live += 1
 
     def _unlink(self, held: Held, session: Session) -> None:
@@ -155,11 +156,9 @@ class Shelf:
         for refresh in refresh_tokens(session):
             del self.refresh[refresh]
         if session.ended is None:
-            left = tuple(other for other in self.unended[session.subject] if other is not held)
-            if left:
-                self.unended[session.subject] = left
-            else:
-                del self.unended[session.subject]
+            _take(self.unended, session.subject, held)
+            if session.impersonator is not None:
+                _take(self.sitting, session.impersonator, held)
             self.live -= 1
 
     def _compact(self) -> None:
@@ -180,6 +179,14 @@ class Shelf:
 
     def unended_of(self, subject: SubjectId) -> tuple[Session, ...]:
         return tuple(held.session for held in self.unended.get(subject, ()))
+
+    def unended_under(self, subject: SubjectId) -> tuple[Session, ...]:
+        """The subject's, and those in which it sits in somebody else's place."""
+        sitting = self.sitting.get(subject)
+        if sitting is None:
+            return self.unended_of(subject)
+        rows = dict.fromkeys((*self.unended.get(subject, ()), *sitting))
+        return tuple(held.session for held in sorted(rows, key=_serial))
 
     # --- revocations ---
 
@@ -279,6 +286,22 @@ class Shelf:
                 self.old_codes.add(key, after.expires)
         elif before is not None:
             del self.codes[before.subject, before.purpose]
+
+
+def _add(rows: dict[SubjectId, tuple[Held, ...]], subject: SubjectId, held: Held) -> None:
+    """In order."""
+    some = (*rows.get(subject, ()), held)
+    if len(some) > 1 and some[-2].serial > held.serial:
+        some = tuple(sorted(some, key=_serial))
+    rows[subject] = some
+
+
+def _take(rows: dict[SubjectId, tuple[Held, ...]], subject: SubjectId, held: Held) -> None:
+    left = tuple(other for other in rows[subject] if other is not held)
+    if left:
+        rows[subject] = left
+    else:
+        del rows[subject]
 
 
 def _serial(held: Held) -> Serial:

@@ -29,7 +29,6 @@ from lastcall.index.tables import Index
 from lastcall.ports import Page, SessionQuery, searchable
 
 
-
 class History(Protocol):
     """Audit records above a sequence number, up to a limit: a tenant's or everybody's (None).
 
@@ -219,7 +218,7 @@ class IndexTransaction(OutboxRows):
                 found = (self._shelf.sessions.get(one) for one in some)
                 rows = sorted((held.session for held in found if held), key=_serial)
             case OfSubject(subject=subject):
-                rows = self._shelf.unended_of(subject)
+                rows = self._shelf.unended_under(subject)
             case _:
                 return self._slice(covered, limit)
         return [row for row in rows if row.ended is None and covered.ends(row)][:limit]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from lastcall.authority.credentials import Credentials, prove
+from lastcall.authority.impersonate import impersonate
 from lastcall.authority.login import Start, login
 from lastcall.authority.step_up import step_up
 from lastcall.authority.subjects import change_subject
@@ -12,6 +13,7 @@ from lastcall.dialects.native.problems import CsrfRefused
 from lastcall.dialects.native.reading import json_as
 from lastcall.dialects.native.settings import Settings
 from lastcall.domain.audit import Action
+from lastcall.domain.errors import Invalid
 from lastcall.domain.factor import Method
 from lastcall.domain.session import Session
 from lastcall.domain.subject import Subject
@@ -86,6 +88,28 @@ async def change_password(call: Call[Settings]) -> Reply:
 
     await change_subject(call.env, caller, caller.subject, change)
     return Reply(status=204)
+
+
+async def impersonate_somebody(call: Call[Settings]) -> Reply:
+    """The call's own session goes on; the new one is a bearer session, from a browser too."""
+    caller = (await known(call, changes=Action.IMPERSONATED)).caller
+    asked = json_as(call, shapes.Impersonate)
+    if (asked.subject is None) == (asked.username is None):
+        raise Invalid("subject", "or else username is needed")
+    start = Start(
+        kind=Kind.API,
+        lifetime=call.settings.impersonation,
+        mint=lambda entropy, _id, _expires: mint(entropy),
+    )
+    done = await impersonate(
+        call.env,
+        caller,
+        start,
+        asked.reason,
+        subject=asked.subject or "",
+        username=asked.username or "",
+    )
+    return _with_token(done.session, done.token, by_cookie=False)
 
 
 def _with_token(session: Session, token: str, *, by_cookie: bool) -> Reply:

@@ -49,6 +49,16 @@ OPERATIONS = (
         refusals=LOGIN_REFUSALS,
     ),
     Operation(
+        method="POST",
+        path="/v1/impersonate",
+        id="impersonate",
+        summary="Begin a session in somebody else's place",
+        handler=logins.impersonate_somebody,
+        body=shapes.Impersonate,
+        answer=shapes.LoggedIn,
+        refusals=("denied", "not-found", *FACTOR_REFUSALS),
+    ),
+    Operation(
         method="GET",
         path="/v1/me",
         id="me",
@@ -81,6 +91,7 @@ OPERATIONS = (
                 "Tenant",
                 "Dialect",
                 "Expires",
+                "Impersonator",
             )
         ),
     ),

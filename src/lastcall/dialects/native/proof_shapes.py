@@ -43,6 +43,7 @@ class Authority(Told, frozen=True, kw_only=True):
     dialect: str
     role: str | None = None
     session: str | None = None
+    impersonator: str | None = None
 
 
 class Node(Told, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from lastcall.dialects.native.callers import known
 from lastcall.dialects.native.problems import BadService
 from lastcall.dialects.native.reading import form_fields
 from lastcall.dialects.native.settings import Service, Settings
-from lastcall.dialects.native.shapes import Introspection
+from lastcall.dialects.native.shapes import Actor, Introspection
 from lastcall.dialects.native.views import amr_of
 from lastcall.domain.errors import Invalid, LockedOut, NotAuthenticated
 from lastcall.domain.token import same
@@ -43,6 +43,8 @@ async def check(call: Call[Settings]) -> Reply:
         "Dialect": session.dialect,
         "Expires": str(session.expires // 1_000),
     }
+    if session.impersonator is not None:
+        shown["Impersonator"] = session.impersonator
     headers = tuple(
         (f"X-Lastcall-{name}", quote(value, safe=TOKEN_CHARACTERS)) for name, value in shown.items()
     )
@@ -75,6 +77,7 @@ async def introspect_token(call: Call[Settings]) -> Reply:
             tenant=caller.tenant,
             role=caller.role.name,
             dialect=session.dialect,
+            act=Actor(sub=session.impersonator) if session.impersonator else None,
         )
     )
 

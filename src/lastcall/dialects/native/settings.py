@@ -43,6 +43,8 @@ class Settings(DialectSettings, frozen=True, kw_only=True, forbid_unknown_fields
     """A session not used for so long has ended."""
     absolute_seconds: Annotated[int, msgspec.Meta(ge=60, le=90 * DAY_SECONDS)] = 12 * 3_600
     """A session lasts no longer, however busy it is."""
+    impersonation_seconds: Annotated[int, msgspec.Meta(ge=60, le=DAY_SECONDS)] = 15 * 60
+    """A session in somebody else's place lasts no longer, used or not."""
     more_tenants: tuple[str, ...] = ()
     """Tenants a login may name, besides `tenant`, on host names that no tenant claims."""
     services: Mapping[str, Service] = {}
@@ -56,8 +58,12 @@ class Settings(DialectSettings, frozen=True, kw_only=True, forbid_unknown_fields
         )
 
     @property
+    def impersonation(self) -> Lifetime:
+        return Lifetime(idle=None, absolute=Duration(self.impersonation_seconds * 1_000))
+
+    @property
     def longest_life(self) -> int:
-        return self.absolute_seconds * 1_000
+        return max(self.absolute_seconds, self.impersonation_seconds) * 1_000
 
     @property
     def tenants_named(self) -> tuple[str, ...]:

@@ -48,6 +48,14 @@ class NewPassword(Asked, frozen=True, kw_only=True):
     method: SecondFactor | None = None
 
 
+class Impersonate(Asked, frozen=True, kw_only=True):
+    """Whom, by id or by username, and why; the reason stays on record."""
+
+    subject: Id | None = None
+    username: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    reason: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
 class SelfScope(Asked, frozen=True, kw_only=True, tag_field="kind", tag="self"):
     """The session the call is made with."""
 
@@ -137,7 +145,10 @@ class End(Told, frozen=True, kw_only=True):
 
 
 class Session(Told, frozen=True, kw_only=True):
-    """`deadline` is when it ends unless it is used before, `expires` when it ends at the latest."""
+    """`deadline` is when it ends unless it is used before, `expires` when it ends at the latest.
+
+    `impersonator` is who really sits there, if that is not the subject.
+    """
 
     id: str
     subject: str
@@ -151,6 +162,7 @@ class Session(Told, frozen=True, kw_only=True):
     expires: Time
     factors: tuple[Factor, ...]
     username: str | None = None
+    impersonator: str | None = None
     current: bool = False
     user_agent: str = ""
     device: Device | None = None
@@ -205,6 +217,12 @@ class Receipt(Told, frozen=True, kw_only=True):
     complete: bool
 
 
+class Actor(Told, frozen=True, kw_only=True):
+    """RFC 8693 4.1: who acts in the subject's place."""
+
+    sub: str
+
+
 class Introspection(Told, frozen=True, kw_only=True):
     """RFC 7662 2.2. `active` alone for every token that does not count."""
 
@@ -221,6 +239,7 @@ class Introspection(Told, frozen=True, kw_only=True):
     tenant: str | None = None
     role: str | None = None
     dialect: str | None = None
+    act: Actor | None = None
 
 
 class Problem(Told, frozen=True, kw_only=True):

@@ -42,6 +42,7 @@ def session_view(
             for factor in session.factors
         ),
         username=username,
+        impersonator=session.impersonator,
         current=current,
         user_agent=session.user_agent,
         device=shapes.Device(
