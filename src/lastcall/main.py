@@ -26,16 +26,17 @@ from lastcall.authority.plans import run_plans
 from lastcall.authority.sweep import sweep
 from lastcall.connectors import CONNECTORS
 from lastcall.control.channel import Channel, socket_of
-from lastcall.control.operations import run
+from lastcall.control.operations import READING, run
 from lastcall.control.records import Result
 from lastcall.dialects import DIALECTS
 from lastcall.domain.client import Client
 from lastcall.domain.errors import AuthorityError, Invalid, StoreUnavailable
 from lastcall.domain.types import ClientId, DialectName, Duration, Instant, TenantId
 from lastcall.egress import HttpEgress
+from lastcall.geo import GeoFileUnreadable, open_countries
 from lastcall.http import BACKLOG, Draining, Mount, Readiness, ServerFacts, build
 from lastcall.limiter import MemoryLimiter
-from lastcall.machine import SystemClock, SystemEntropy
+from lastcall.machine import SystemClock, SystemEntropy, settle_memory
 from lastcall.metrics import Metrics
 from lastcall.outbox import Pace, Worker
 from lastcall.outward import Connector, Egress, Signer
@@ -246,7 +247,9 @@ async def serve(configured: Configured, ready: Ready | None = None) -> int:
         await _declare(backends.env, configured.settings)
         with _listening(settings.host, settings.port) as sock:
             url = settings.public_url or url_of(settings.host, sock.getsockname()[1])
+            backends.signer.issuer = url
             shown = await ready(backends.env, url) if ready else None
+            settle_memory()
             code = await _serve(configured, backends, sock, url, shown)
     log.info("stopped", status=code)
     return code
@@ -355,7 +358,8 @@ def _answerer(env: Env) -> Callable[[str, Mapping[str, Any]], Awaitable[Result]]
         except AuthorityError as error:
             log.info("operator", operation=operation, refused=error.code)
             raise
-        log.info("operator", operation=operation)
+        level = logging.DEBUG if operation in READING else logging.INFO
+        log.log(level, "operator", operation=operation)
         return result
 
     return answer

@@ -3,23 +3,24 @@
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import uvloop
 from cyclopts import App, CycloptsError, Parameter
 
 from lastcall import __version__
+from lastcall.cli.apps import apps, receipts
 from lastcall.cli.asking import CONFIG, confirm, load
 from lastcall.cli.operators import Flag, logout, sessions, users
 from lastcall.cli.output import Exit, Stop, put, put_json, say
 from lastcall.cli.verifying import verify
 from lastcall.demo import folder_of, prepare
-from lastcall.main import CannotStart, Ready, StoreRestored, configured
+from lastcall.main import CannotStart, StoreRestored, configured
 from lastcall.main import accept_restored as accept
 from lastcall.main import serve as run_server
-from lastcall.settings import Configured, SettingsWrong
+from lastcall.settings import SettingsWrong
 
 app = App(
     name="lastcall",
@@ -31,6 +32,8 @@ app = App(
 app.command(users)
 app.command(sessions)
 app.command(logout)
+app.command(apps)
+app.command(receipts)
 app.command(verify)
 
 
@@ -43,7 +46,7 @@ def serve(*, config: Annotated[Path, Parameter(env_var=CONFIG)]) -> int:
     config
         The configuration, a TOML file.
     """
-    return _served(load(config))
+    return _ran(run_server(load(config)))
 
 
 @app.command
@@ -64,7 +67,7 @@ def demo(*, host: str | None = None, port: int | None = None, data: Path | None 
             prepared = prepare(folder, host, port, put)
         except SettingsWrong as wrong:
             raise Stop(str(wrong)) from wrong
-        return _served(prepared.configured, prepared.ready)
+        return _ran(prepared.run())
 
 
 @app.command(name="check-config")
@@ -118,9 +121,9 @@ def accept_restored(
     return Exit.OK
 
 
-def _served(settings: Configured, ready: Ready | None = None) -> int:
+def _ran(server: Coroutine[Any, Any, int]) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run_server(settings, ready))
+        return runner.run(server)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

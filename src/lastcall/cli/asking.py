@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from lastcall.cli.output import EXIT_OF, Exit, Stop, say
 from lastcall.control.channel import NobodyThere, Refused, ask, refused, socket_of
 from lastcall.control.records import Result
-from lastcall.domain.errors import AuthorityError
+from lastcall.domain.errors import AuthorityError, StoreUnavailable
 from lastcall.main import CannotStart, configured, offline
 from lastcall.settings import Configured, SettingsWrong
 
@@ -69,6 +69,20 @@ def operate(where: Where, operation: str, **parameters: Any) -> Result:
         raise Stop(
             f"the server cannot be asked: {(error.strerror or 'no reason').lower()}"
         ) from error
+
+
+def ask_server(where: Where, operation: str, **parameters: Any) -> Result:
+    """Only of a server that runs: for what goes on there and nowhere else.
+
+    Raises `NobodyThere`.
+    """
+    settings = load(where.config)
+    try:
+        return ask(socket_of(settings.store), operation, {"tenant": where.tenant, **parameters})
+    except Refused as no:
+        raise Stop(no.text, EXIT_OF.get(no.code, Exit.ERROR)) from no
+    except (StoreUnavailable, OSError) as error:
+        raise NobodyThere from error
 
 
 async def _here(settings: Configured, operation: str, parameters: Mapping[str, Any]) -> Result:

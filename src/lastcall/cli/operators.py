@@ -8,6 +8,7 @@ from cyclopts.validators import Number
 
 from lastcall.cli.asking import Where, confirm, count, new_password, operate, read_text
 from lastcall.cli.output import Exit, Stop, put, put_json, put_table, say
+from lastcall.cli.waiting import USUAL_WAIT, watch
 from lastcall.control.records import Result
 
 PAGE = 500
@@ -47,7 +48,7 @@ def list_users(*, limit: Limit = 0, where: Where = HERE) -> Exit:
     limit
         At most so many; 0 for all.
     """
-    rows = _pages("users", "users.list", where, limit, "after", {})
+    rows = pages("users", "users.list", where, limit, "after", {})
     if where.json:
         put_json({"users": rows})
         return Exit.OK
@@ -139,7 +140,7 @@ def list_sessions(
         "text": search,
         "ended": ended,
     }
-    rows = _pages("sessions", "sessions.list", where, limit, "before", wanted)
+    rows = pages("sessions", "sessions.list", where, limit, "before", wanted)
     if where.json:
         put_json({"sessions": rows})
         return Exit.OK
@@ -181,6 +182,8 @@ def logout(
     dialect: str = "",
     tenant_wide: Annotated[bool, Flag] = False,
     reason: str = "",
+    wait: Annotated[bool, Flag] = False,
+    within: Limit = USUAL_WAIT,
     yes: Annotated[bool, Flag] = False,
     where: Where = HERE,
 ) -> Exit:
@@ -198,6 +201,10 @@ def logout(
         Everybody in the tenant.
     reason
         For the receipt and the audit trail.
+    wait
+        Watch every application from queued to verified or to what is in its way.
+    within
+        Watch for so many seconds at most.
     yes
         Do not ask, where many people are concerned.
     """
@@ -216,6 +223,10 @@ def logout(
         everyone=tenant_wide,
         reason=reason,
     )
+    if wait:
+        if not where.json:
+            _put_receipt(result)
+        return watch(where, result["receipt"], within)
     if where.json:
         put_json(result)
     else:
@@ -223,7 +234,7 @@ def logout(
     return Exit.OK
 
 
-def _pages(
+def pages(
     name: str, operation: str, where: Where, limit: int, mark: str, wanted: dict[str, Any]
 ) -> list[Result]:
     rows: list[Result] = []

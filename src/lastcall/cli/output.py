@@ -54,11 +54,18 @@ def put_json(value: Any) -> None:
 
 
 def put_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    for line in table(columns, rows):
+        put(line)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Its lines; control characters in cells are spelt out."""
     cells = [[shown(_text(value), WIDEST) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
-    for row in (columns, *cells):
-        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        put("  ".join(padded).rstrip())
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (columns, *cells)
+    ]
 
 
 def _text(value: Any) -> str:

@@ -1,55 +1,31 @@
 """The operations by name: parameters and results are plain JSON values."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 import msgspec
 
-from lastcall.authority.accounts import accounts_of
-from lastcall.authority.directory import list_subjects, look_up, taken_names
+from lastcall.authority.accounts import accounts, accounts_of, any_account
 from lastcall.authority.logout import logout
 from lastcall.authority.sessions import list_sessions
-from lastcall.authority.subjects import add_subjects, change_subject
+from lastcall.authority.subjects import add_subjects, change_subject, taken_names
 from lastcall.control.accounts import BadLines, Line, read_lines, subject_of
+from lastcall.control.applications import OF_APPLICATIONS
+from lastcall.control.parameters import ORIGIN, Operation, Parameters, caller_for
 from lastcall.control.records import Result, receipt_record, session_record, user_record
 from lastcall.domain.access import Caller, operator
 from lastcall.domain.errors import AuthorityError, Invalid, NotFound
 from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Scope
-from lastcall.domain.origin import Origin
 from lastcall.domain.subject import Subject
 from lastcall.domain.token import digest_password
 from lastcall.domain.types import DialectName, Kind, Serial, SessionId, TenantId
 from lastcall.ports import Env, SessionQuery
 
-ORIGIN = Origin(dialect=DialectName("command-line"))
 AT_ONCE = 8
 """Passwords of an account file that are hashed side by side."""
-
-
-class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What any operation may be given; each uses its own."""
-
-    tenant: str = ""
-    user: str = ""
-    session: str = ""
-    sessions: tuple[str, ...] = ()
-    dialect: str = ""
-    kind: str = ""
-    address: str = ""
-    text: str = ""
-    password: str = ""
-    reason: str = ""
-    ended: bool = False
-    everyone: bool = False
-    before: int | None = None
-    after: str = ""
-    limit: int = 100
-
-
-Operation = Callable[[Env, Parameters], Awaitable[Result]]
 
 
 async def run(env: Env, operation: str, parameters: Mapping[str, Any]) -> Result:
@@ -64,7 +40,7 @@ async def run(env: Env, operation: str, parameters: Mapping[str, Any]) -> Result
 
 async def import_users(env: Env, given: Parameters) -> Result:
     """All lines or none: everything is checked before anything is written."""
-    lines = read_lines(given.text, _caller(env, given).tenant, tuple(env.policies))
+    lines = read_lines(given.text, caller_for(env, given).tenant, tuple(env.policies))
     await _refuse_taken(env, lines)
     gate = asyncio.Semaphore(AT_ONCE)
 
@@ -108,7 +84,7 @@ async def _refuse_taken(env: Env, lines: Sequence[Line]) -> None:
 
 
 async def list_users(env: Env, given: Parameters) -> Result:
-    rows = await list_subjects(env, _caller(env, given), given.after, given.limit)
+    rows = await accounts(env, caller_for(env, given), given.after, given.limit)
     more = rows[-1].username if rows and len(rows) == given.limit else None
     return {"users": [user_record(row) for row in rows], "next": more}
 
@@ -124,22 +100,22 @@ async def disable(env: Env, given: Parameters) -> Result:
 async def set_password(env: Env, given: Parameters) -> Result:
     if not given.password:
         raise Invalid("password", "must not be empty")
-    await look_up(env, _caller(env, given), given.user)
+    await any_account(env, caller_for(env, given), given.user)
     encoded = await env.passwords.hash(digest_password(given.password))
     return await _change(env, given, lambda subject: replace(subject, password_hash=encoded))
 
 
 async def _change(env: Env, given: Parameters, change: Callable[[Subject], Subject]) -> Result:
-    caller = _caller(env, given)
-    subject = await look_up(env, caller, given.user)
+    caller = caller_for(env, given)
+    subject = await any_account(env, caller, given.user)
     done = await change_subject(env, caller, subject.id, change)
-    after = await look_up(env, caller, subject.id)
+    after = await any_account(env, caller, subject.id)
     return {"user": user_record(after), "sessions_ended": len(done.ended) if done else 0}
 
 
 async def sessions(env: Env, given: Parameters) -> Result:
-    caller = _caller(env, given)
-    subject = (await look_up(env, caller, given.user)).id if given.user else None
+    caller = caller_for(env, given)
+    subject = (await any_account(env, caller, given.user)).id if given.user else None
     query = SessionQuery(
         live_at=None if given.ended else env.clock.now(),
         subject=subject,
@@ -159,7 +135,7 @@ async def sessions(env: Env, given: Parameters) -> Result:
 
 async def end_sessions(env: Env, given: Parameters) -> Result:
     """Each by itself: what is found is ended, what is not is named."""
-    caller = _caller(env, given)
+    caller = caller_for(env, given)
     ended: list[Result] = []
     missing: list[str] = []
     for one in dict.fromkeys(given.sessions):
@@ -173,7 +149,7 @@ async def end_sessions(env: Env, given: Parameters) -> Result:
 
 
 async def log_out(env: Env, given: Parameters) -> Result:
-    caller = _caller(env, given)
+    caller = caller_for(env, given)
     return receipt_record(await logout(env, caller, await _scope(env, caller, given), given.reason))
 
 
@@ -182,7 +158,7 @@ async def _scope(env: Env, caller: Caller, given: Parameters) -> Scope:
     if given.session:
         return OneSession(session=SessionId(given.session))
     if given.user:
-        return OfSubject(subject=(await look_up(env, caller, given.user)).id, dialect=dialect)
+        return OfSubject(subject=(await any_account(env, caller, given.user)).id, dialect=dialect)
     if given.everyone:
         return OfTenant()
     if dialect is None:
@@ -199,16 +175,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "sessions.list": sessions,
     "sessions.end": end_sessions,
     "logout": log_out,
+    **OF_APPLICATIONS,
 }
-
-
-def _caller(env: Env, given: Parameters) -> Caller:
-    tenant = TenantId(given.tenant or ("default" if "default" in env.policies else ""))
-    if not tenant and len(env.policies) == 1:
-        tenant = next(iter(env.policies))
-    if tenant not in env.policies:
-        raise Invalid("tenant", f"must be one of {', '.join(env.policies)}")
-    return operator(tenant, ORIGIN)
 
 
 def _kind(text: str) -> Kind | None:
@@ -216,3 +184,16 @@ def _kind(text: str) -> Kind | None:
         return Kind(text) if text else None
     except ValueError as error:
         raise Invalid("kind", f"must be one of {', '.join(Kind)}") from error
+
+
+READING = frozenset(
+    {
+        "users.list",
+        "sessions.list",
+        "apps.list",
+        "apps.deliveries",
+        "receipts.show",
+        "receipts.sign",
+    }
+)
+"""Operations that change nothing; a watcher asks the same many times a second."""

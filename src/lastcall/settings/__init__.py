@@ -14,6 +14,7 @@ from lastcall.settings.model import (
 )
 from lastcall.settings.reading import PREFIX, Problem, SettingsWrong, read, read_file
 from lastcall.settings.rules import Complaint
+from lastcall.settings.values import parse_span
 
 __all__ = [
     "PREFIX",
@@ -30,6 +31,7 @@ __all__ = [
     "SettingsWrong",
     "StoreSettings",
     "TenantSettings",
+    "parse_span",
     "read",
     "read_file",
     "url_of",

@@ -1,25 +1,28 @@
-"""The demonstration: a real server with accounts to try, and a line to paste for each wire."""
+"""What is demonstrated: accounts to try, applications to be told, and lines to paste."""
 
 import base64
 import json
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from lastcall.authority.directory import taken_names
-from lastcall.authority.subjects import add_subjects
+from lastcall.authority.subjects import add_subjects, taken_names
 from lastcall.control.accounts import Account, subject_of
-from lastcall.control.operations import ORIGIN
+from lastcall.control.parameters import ORIGIN
+from lastcall.demo.applications import CHARACTERS, configuration
+from lastcall.demo.listening import bound
+from lastcall.demo.receivers import BOARD, NAMES, addresses, receiving
 from lastcall.dialects.soajs.keys import mint_key
 from lastcall.domain.access import operator
 from lastcall.domain.types import TenantId
-from lastcall.main import CannotStart, configured
+from lastcall.main import CannotStart, configured, serve
 from lastcall.ports import Env
 from lastcall.settings import Configured
 
@@ -35,6 +38,8 @@ url = "sqlite:lastcall.db"
 
 [mail]
 folder = "mail"
+
+APPLICATIONS
 
 [dialects.soajs.tenants.default]
 id = "{SOAJS_TENANT}"
@@ -60,10 +65,14 @@ BACKUP_CODES = ("backup-1", "backup-2")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """What is drawn for each folder: the SOAJS key, and what the TOTP account's app is set to."""
+    """What is drawn for each folder: the SOAJS key, what the TOTP account's app is set to, and
+    where the applications are and what they share with the server.
+    """
 
     soajs_key: str
     totp_secret: str
+    ports: Mapping[str, int]
+    apps: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +82,19 @@ class Demo:
     folder: Path
     configured: Configured
     secrets: Secrets
+    places: Mapping[str, socket.socket]
     tell: Callable[[str], None]
+    keys: dict[str, Any] = field(default_factory=dict)
+
+    async def run(self) -> int:
+        """Serve, with the applications beside it."""
+        async with receiving(self.places, self.secrets.apps, lambda: self.keys):
+            return await serve(self.configured, self.ready)
 
     async def ready(self, env: Env, url: str) -> Mapping[str, Any]:
         """Add the accounts that are missing and tell what there is; the content of /demo.json."""
         await _seed(env, self.secrets)
+        self.keys.update(env.signer.jwks())
         self.tell(welcome(url, self))
         return shown(self.secrets)
 
@@ -98,16 +115,24 @@ def folder_of(data: Path | None) -> Iterator[Path]:
 
 def prepare(folder: Path, host: str | None, port: int | None, tell: Callable[[str], None]) -> Demo:
     """Write what the folder lacks; what is there is kept."""
-    secrets = _secrets(folder / "demo.json")
+    places, secrets = _places_and_secrets(folder / "demo.json")
     config = folder / "lastcall.toml"
     if not config.exists():
-        _write(config, CONFIG.replace("SOAJS_KEY", secrets.soajs_key))
+        text = configuration(secrets.ports, secrets.apps).strip()
+        text = CONFIG.replace("APPLICATIONS", text).replace("SOAJS_KEY", secrets.soajs_key)
+        _write(config, text)
     environ = dict(os.environ)
     given = {"HOST": host, "PORT": None if port is None else str(port)}
     for name, value in given.items():
         if value is not None:
             environ[f"LASTCALL__SERVER__{name}"] = value
-    return Demo(folder=folder, configured=configured(config, environ), secrets=secrets, tell=tell)
+    return Demo(
+        folder=folder,
+        configured=configured(config, environ),
+        secrets=secrets,
+        places=places,
+        tell=tell,
+    )
 
 
 def accounts(secrets: Secrets) -> tuple[Account, ...]:
@@ -216,7 +241,21 @@ def welcome(url: str, demo: Demo) -> str:
     for name, curl in curls(url, demo.secrets).items():
         lines += [f"  # {name}", f"  {curl}"]
     config = demo.folder / "lastcall.toml"
-    lines += ["", "As the operator", f"  lastcall sessions list --config {config}", ""]
+    lines += ["", "As the operator", f"  lastcall sessions list --config {config}"]
+    lines += ["", "Applications, which every session joins"]
+    lines += [f"  {name:9} {character}" for name, character in CHARACTERS.items()]
+    lines += ["", "Log john out of everything, and watch (after logging in on some wires)"]
+    lines += [f"  lastcall logout --user john --wait --config {config}"]
+    board = addresses(demo.secrets.ports)[BOARD]
+    lines += ["", "Mend what is broken, tell it again, and have the receipt checked offline"]
+    lines += [f"  curl -s -X POST {board}/crm/revive", f"  curl -s -X POST {board}/files/mend"]
+    for name in ("crm", "files"):
+        lines += [f"  lastcall apps redeliver {name} --config {config}"]
+    lines += [
+        f"  lastcall receipts save RECEIPT --config {config}",
+        "  lastcall verify RECEIPT.jws",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -231,6 +270,7 @@ def shown(secrets: Secrets) -> Mapping[str, Any]:
         "soajs_key": secrets.soajs_key,
         "totp_secret": secrets.totp_secret,
         "backup_codes": BACKUP_CODES,
+        "applications": addresses(secrets.ports),
     }
 
 
@@ -248,15 +288,28 @@ def _of_tenant(account: Account) -> Account:
     return msgspec.structs.replace(account, tenant=TENANT)
 
 
-def _secrets(file: Path) -> Secrets:
-    if file.exists():
-        return Secrets(**json.loads(file.read_text(encoding="utf-8")))
-    secrets = Secrets(
-        soajs_key=mint_key(SOAJS_TENANT, os.urandom(28), SOAJS_PASSWORD),
-        totp_secret=base64.b32encode(os.urandom(20)).decode("ascii"),
-    )
-    _write(file, json.dumps(asdict(secrets)))
-    return secrets
+def _places_and_secrets(file: Path) -> tuple[Mapping[str, socket.socket], Secrets]:
+    """What the folder has drawn before, and what it lacks drawn now."""
+    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    before = known.get("ports", {})
+    try:
+        places = {name: bound(before.get(name)) for name in (*NAMES, BOARD)}
+    except OSError as error:
+        raise CannotStart(f"a port of the applications in {file} is taken") from error
+    drawn = {
+        "soajs_key": mint_key(SOAJS_TENANT, os.urandom(28), SOAJS_PASSWORD),
+        "totp_secret": base64.b32encode(os.urandom(20)).decode("ascii"),
+        "ports": {name: place.getsockname()[1] for name, place in places.items()},
+        "apps": {name: _shared_secret() for name in ("mail", "crm", "files")},
+    }
+    secrets = Secrets(**{**drawn, **known})
+    if not file.exists():
+        _write(file, json.dumps(asdict(secrets)))
+    return places, secrets
+
+
+def _shared_secret() -> str:
+    return "whsec_" + base64.b64encode(os.urandom(24)).decode("ascii")
 
 
 def _write(file: Path, text: str) -> None:
