@@ -4,10 +4,12 @@ from typing import Any
 
 from lastcall.authority.credentials import Credentials, prove
 from lastcall.authority.login import LoggedIn, Start, login
+from lastcall.authority.logout import logout
 from lastcall.authority.validate import validate
 from lastcall.domain.access import Caller
 from lastcall.domain.audit import Record
 from lastcall.domain.errors import NotAuthenticated
+from lastcall.domain.logout import OneSession
 from lastcall.domain.origin import Origin
 from lastcall.domain.policy import Admission
 from lastcall.domain.session import Lifetime
@@ -76,6 +78,11 @@ async def begin(
         token_life=Duration(HOUR) if refreshable else None,
     )
     return await login(world.env, place, proven, start)
+
+
+async def end(world: World, caller: Caller) -> None:
+    assert caller.session is not None
+    await logout(world.env, caller, OneSession(session=caller.session.id))
 
 
 async def caller_with(

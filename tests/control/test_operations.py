@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from lastcall.authority.accounts import accounts
 from lastcall.authority.credentials import Credentials, prove
-from lastcall.authority.directory import list_subjects
 from lastcall.authority.login import LoggedIn, Start, login
 from lastcall.authority.validate import validate
 from lastcall.control.operations import run
@@ -166,4 +166,4 @@ async def test_logout(world: World, scope: dict[str, Any], left: list[bool]) -> 
 async def test_only_who_may_read_accounts_lists_them(world: World) -> None:
     monitor = (await log_in(world, "monitor", "Monitor_1234")).caller
     with pytest.raises(Denied):
-        await list_subjects(world.env, monitor)
+        await accounts(world.env, monitor, "", 100)

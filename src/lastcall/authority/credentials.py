@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from lastcall.authority.accounts import called
 from lastcall.authority.factors import prove_second
 from lastcall.authority.guesses import address_block, give_back, key_of, take
 from lastcall.authority.refusals import refusals
@@ -14,7 +15,7 @@ from lastcall.domain.origin import Origin
 from lastcall.domain.subject import Subject, caller_of, second_factors
 from lastcall.domain.token import digest_password
 from lastcall.domain.types import Serial, SubjectId, TenantId
-from lastcall.ports import Env, Transaction
+from lastcall.ports import Env
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ async def prove(env: Env, tenant: TenantId, origin: Origin, given: Credentials) 
     at, policy = env.clock.now(), env.policy(tenant)
     async with env.store.transaction(tenant) as tx:
         as_of = await tx.serial()
-        subject = await _look_up(tx, given)
+        subject = await called(tx, given.name, with_email=given.with_email)
         name = subject.username if subject else given.name
         keys = (key_of("address", address_block(origin.address)), key_of("subject", name))
         limits = (policy.address_lockout, given.lockout or policy.subject_lockout)
@@ -94,12 +95,6 @@ async def _second(
     if not second_factors(subject):
         return ()
     return (await prove_second(env, subject, origin, given.code, given.method),)
-
-
-async def _look_up(tx: Transaction, given: Credentials) -> Subject | None:
-    by_email = given.with_email and "@" in given.name
-    found = await tx.subject_with_email(given.name) if by_email else None
-    return found or await tx.subject_named(given.name)
 
 
 async def _give_back(env: Env, tenant: TenantId, keys: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lastcall.authority.accounts import named_or_id
 from lastcall.authority.refusals import refusals
 from lastcall.authority.standing import standing
 from lastcall.domain.access import Caller, Permission, require
@@ -35,7 +36,7 @@ async def named(env: Env, caller: Caller, users: Sequence[str], apps: Sequence[s
         subjects: set[SubjectId] = set()
         unknown: list[str] = []
         for name in dict.fromkeys(users):
-            subject = await tx.subject_named(name) or await tx.subject(SubjectId(name))
+            subject = await named_or_id(tx, name)
             if subject is None:
                 unknown.append(name)
             else:

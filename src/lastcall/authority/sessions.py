@@ -1,4 +1,4 @@
-"""Sessions: listing them and looking at one."""
+"""Sessions: listing them, looking at one, and which of them a token belongs to."""
 
 from dataclasses import replace
 
@@ -8,6 +8,7 @@ from lastcall.domain.access import Caller, Permission, require
 from lastcall.domain.audit import Action
 from lastcall.domain.errors import NotFound
 from lastcall.domain.session import Session
+from lastcall.domain.token import hash_token
 from lastcall.domain.types import SessionId
 from lastcall.ports import Env, Page, SessionQuery
 
@@ -39,3 +40,17 @@ async def session_by_id(
         if session is None or not (of_others or session.subject == caller.subject):
             raise NotFound("no such session")
         return session
+
+
+async def session_of_token(
+    env: Env, caller: Caller, token: str, *, refresh: bool = False
+) -> SessionId | None:
+    """The session a token (or a refresh token) of the caller's wire belongs to, live or not.
+
+    Whether the caller may end it is for `logout` to decide.
+    """
+    hashed = hash_token(token)
+    async with env.store.transaction(caller.tenant) as tx:
+        look_up = tx.session_with_refresh if refresh else tx.session_with_token
+        session = await look_up(hashed)
+    return session.id if session and session.dialect == caller.origin.dialect else None

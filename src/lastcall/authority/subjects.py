@@ -15,6 +15,13 @@ from lastcall.domain.types import EndReason, SubjectId
 from lastcall.ports import Env
 
 
+async def taken_names(env: Env, caller: Caller, usernames: Sequence[str]) -> frozenset[str]:
+    """Which of these names are in use in the caller's tenant."""
+    async with env.store.transaction(caller.tenant) as tx:
+        require(await standing(tx, caller, env.clock.now()), Permission.SUBJECT_READ)
+        return frozenset([name for name in usernames if await tx.subject_named(name)])
+
+
 async def add_subjects(env: Env, caller: Caller, subjects: Sequence[Subject]) -> None:
     """All or none. Raises `Conflict` when a username is taken, `Denied`."""
     async with (

@@ -6,10 +6,10 @@ import msgspec
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from lastcall.authority.accounts import account
 from lastcall.authority.credentials import Credentials, prove
 from lastcall.authority.login import LoggedIn, Mint, Start, login
 from lastcall.authority.logout import logout
-from lastcall.authority.lookup import account
 from lastcall.authority.refusals import refusals
 from lastcall.dialects.elvis.faults import JSON
 from lastcall.dialects.elvis.presented import (

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from lastcall.authority.accounts import account_called
 from lastcall.authority.credentials import Credentials, Proven, prove
 from lastcall.authority.login import Start, login
 from lastcall.authority.logout import logout
-from lastcall.authority.lookup import subject_named
 from lastcall.authority.refusals import refusals
 from lastcall.authority.validate import validate
 from lastcall.dialects.multitech.layout import (
@@ -206,7 +206,7 @@ async def target(call: Call[Settings], caller: Caller, name: str | None) -> tupl
         return of_caller(caller), scope
     if not name:
         raise Invalid("logoutUser", "must not be empty")
-    found = await subject_named(call.env, call.tenant, name)
+    found = await account_called(call.env, call.tenant, name)
     whom = Whom(
         id=found.id if found else SubjectId(""),
         username=name,

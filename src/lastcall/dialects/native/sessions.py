@@ -1,8 +1,7 @@
 """Native routes about sessions: one's own, others', ending them, and the receipts."""
 
-from lastcall.authority.accounts import accounts_of
+from lastcall.authority.accounts import account, accounts_of
 from lastcall.authority.logout import logout
-from lastcall.authority.lookup import account
 from lastcall.authority.sessions import list_sessions
 from lastcall.dialects.native import shapes
 from lastcall.dialects.native.callers import Known, csrf_of, known

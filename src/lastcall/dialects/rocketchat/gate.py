@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any, TypeVar
 
+from lastcall.authority.accounts import account
 from lastcall.authority.guesses import address_block
-from lastcall.authority.lookup import account
 from lastcall.authority.refusals import refusals
 from lastcall.authority.step_up import step_up
 from lastcall.authority.validate import validate

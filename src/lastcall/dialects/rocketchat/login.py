@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from lastcall.authority.accounts import account
 from lastcall.authority.credentials import Credentials, prove
 from lastcall.authority.login import Start, login
 from lastcall.authority.logout import logout
-from lastcall.authority.lookup import account
 from lastcall.authority.validate import validate
 from lastcall.dialects.rocketchat.gate import counted
 from lastcall.dialects.rocketchat.parameters import offered

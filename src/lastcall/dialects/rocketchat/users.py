@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from lastcall.authority.accounts import account_with
+from lastcall.authority.accounts import account, account_called
 from lastcall.authority.codes import code_by_request
 from lastcall.authority.logout import logout
-from lastcall.authority.lookup import account
 from lastcall.authority.subjects import change_subject
 from lastcall.dialects.rocketchat.gate import authenticated, counted, proven
 from lastcall.dialects.rocketchat.login import own_session
@@ -67,7 +66,7 @@ async def send_email_code(call: Call[Settings]) -> Reply:
     if caller is not None:
         subject = await account(call.env, caller)
     else:
-        found = await account_with(call.env, call.tenant, name)
+        found = await account_called(call.env, call.tenant, name, with_email=True)
         if found is None:
             return success()
         subject = found

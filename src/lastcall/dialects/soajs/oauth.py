@@ -3,11 +3,12 @@
 import re
 from base64 import b64encode
 
+from lastcall.authority.accounts import account, account_where
 from lastcall.authority.credentials import Credentials, prove
 from lastcall.authority.login import LoggedIn, Start, login
 from lastcall.authority.logout import logout
-from lastcall.authority.lookup import account, session_of_token, subject_where
 from lastcall.authority.refresh import refresh
+from lastcall.authority.sessions import session_of_token
 from lastcall.authority.validate import validate
 from lastcall.dialects.soajs.envelope import (
     PASSWORD,
@@ -194,7 +195,7 @@ async def delete_user_tokens(call: Call[Settings]) -> Reply:
     caller, wanted = await guard(call), call.segments["userId"]
     subject: SubjectId | None = caller.subject
     if user_id(call.tenant, caller.subject) != wanted:
-        subject = await subject_where(
+        subject = await account_where(
             call.env, caller, lambda one: user_id(one.tenant, one.id) == wanted
         )
     own = call.settings.reach == "own"

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from lastcall.authority.accounts import account
 from lastcall.authority.credentials import Credentials, prove
 from lastcall.authority.introspect import introspect
 from lastcall.authority.login import LoggedIn, Start, login
 from lastcall.authority.logout import logout
-from lastcall.authority.lookup import account
 from lastcall.authority.validate import validate
 from lastcall.dialects.soajs.envelope import refuse, said, success
 from lastcall.dialects.soajs.fields import texts
