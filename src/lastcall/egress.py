@@ -173,7 +173,7 @@ class HttpEgress:
             headers=headers,
             data=body or None,
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=None, connect=within / 1000 * CONNECTING),
+            timeout=_patience(within),
         ) as response:
             if (response.content_length or 0) > MOST_OF_A_BODY:
                 response.close()
@@ -195,6 +195,12 @@ class HttpEgress:
             await session.close()
         if self._own is not None:
             self._own.close()
+
+
+@lru_cache(256)
+def _patience(within: Duration) -> aiohttp.ClientTimeout:
+    """Only for connecting; the whole is timed by the request itself."""
+    return aiohttp.ClientTimeout(total=None, connect=within / 1000 * CONNECTING)
 
 
 @lru_cache(4_096)

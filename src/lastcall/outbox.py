@@ -1,7 +1,6 @@
 """The outbox worker: takes what is owed, tells each application, writes down what came of it."""
 
 import asyncio
-from base64 import b32encode
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -223,7 +222,7 @@ class Worker:
             delivery=delivery.id,
             receipt=delivery.receipt,
             number=delivery.attempts,
-            jti=b32encode(self.env.entropy.bytes(15)).decode().lower(),
+            jti=self.env.entropy.bytes(16).hex(),
             subject=delivery.subject,
             account=delivery.account,
             email=subject.email if subject else "",

@@ -1,5 +1,6 @@
 """The machine's clock against suspended, set-back and restarted machines; its entropy."""
 
+import gc
 import time
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lastcall.domain.types import Instant
-from lastcall.machine import SystemClock, SystemEntropy
+from lastcall.machine import SystemClock, SystemEntropy, settle_memory
 from tests.contract.authenticator import AT, ClockContract, EntropyContract
 
 MS = 1_000_000  # nanoseconds
@@ -86,3 +87,16 @@ def test_no_order_of_waiting_and_setting_takes_it_back(events: list[tuple[int, i
 def test_the_real_one_agrees_with_the_machine() -> None:
     assert abs(SystemClock().now() - time.time_ns() // MS) < 1_000
     assert SystemClock(Instant(9_000_000_000_000)).now() >= 9_000_000_000_000
+
+
+def test_what_is_loaded_is_not_gone_through_again() -> None:
+    usual = gc.get_threshold()
+    loaded: list[list[int]] = [[] for _ in range(1_000)]
+    try:
+        settle_memory()
+        assert gc.get_freeze_count() > len(loaded)
+        assert gc.get_threshold() > usual
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*usual)

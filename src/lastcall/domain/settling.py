@@ -41,31 +41,43 @@ def after(delivery: Delivery, attempt: Attempt, chance: float) -> Delivery:
     probe still gets in is tried again, and in the end has refused.
     """
     now = later(attempt.at, attempt.took)
-    base = replace(
-        delivery,
-        claimed_until=Instant(0),
-        last_status=attempt.status,
-        last_error=attempt.error,
-    )
+    unknown = delivery.unknown
     if attempt.dead:
-        return _settled(base, DeliveryState.VERIFIED, now)
+        return _tried(delivery, attempt, DeliveryState.VERIFIED, unknown=unknown)
     if attempt.outcome is Outcome.DONE and attempt.dead is None:
-        return _settled(base, DeliveryState.ACKNOWLEDGED, now)
+        return _tried(delivery, attempt, DeliveryState.ACKNOWLEDGED, unknown=unknown)
     if attempt.outcome is Outcome.REFUSED:
-        state = DeliveryState.SENT if delivery.unknown else DeliveryState.REFUSED
-        return _settled(base, state, now)
-    unknown = delivery.unknown or attempt.outcome is Outcome.UNKNOWN
-    state = DeliveryState.SENT if unknown else DeliveryState.QUEUED
+        state = DeliveryState.SENT if unknown else DeliveryState.REFUSED
+        return _tried(delivery, attempt, state, unknown=unknown)
+    unknown = unknown or attempt.outcome is Outcome.UNKNOWN
     wait = _wait(attempt, chance)
     if now + wait > delivery.created + PATIENCE:
         lied = attempt.outcome is Outcome.DONE
-        end = DeliveryState.REFUSED if lied else DeliveryState.UNREACHABLE
-        return _settled(replace(base, unknown=unknown), end, now)
-    return replace(base, state=state, unknown=unknown, next_at=later(now, wait))
+        state = DeliveryState.REFUSED if lied else DeliveryState.UNREACHABLE
+        return _tried(delivery, attempt, state, unknown=unknown)
+    state = DeliveryState.SENT if unknown else DeliveryState.QUEUED
+    return _tried(delivery, attempt, state, unknown=unknown, again=later(now, wait))
 
 
-def _settled(delivery: Delivery, state: DeliveryState, at: Instant) -> Delivery:
-    return replace(delivery, state=state, next_at=None, settled_at=at)
+def _tried(
+    delivery: Delivery,
+    attempt: Attempt,
+    state: DeliveryState,
+    *,
+    unknown: bool,
+    again: Instant | None = None,
+) -> Delivery:
+    """To be tried `again` then, or settled."""
+    return replace(
+        delivery,
+        state=state,
+        next_at=again,
+        claimed_until=Instant(0),
+        unknown=unknown,
+        settled_at=later(attempt.at, attempt.took) if again is None else delivery.settled_at,
+        last_status=attempt.status,
+        last_error=attempt.error,
+    )
 
 
 def _wait(attempt: Attempt, chance: float) -> Duration:
