@@ -9,12 +9,13 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.e2e.server import Server, demo, lastcall
+from tests.e2e.server import Server, lastcall, served
 
 pytestmark = pytest.mark.e2e
 
 CHROMIUM = "/usr/bin/chromium"
-ADMIN = {"username": "admin", "password": "Admin_1234"}
+ADMIN = {"username": "ada", "password": "Ada_12345", "role": "admin"}
+JOHN = {"username": "john", "password": "John_12345", "role": "monitor"}
 FILES = ("receipt", "keys", "export", "heads")
 
 
@@ -33,14 +34,23 @@ class Evidence:
         return changed
 
 
+def log_in(server: Server, account: dict[str, str]) -> str:
+    body = {name: account[name] for name in ("username", "password")}
+    reply = requests.post(f"{server.url}/v1/login", json=body, timeout=5)
+    assert reply.status_code == 200, reply.text
+    return str(reply.json()["token"])
+
+
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
-    """Admin logs john out, and takes home what proves it."""
+    """Ada logs john out, and takes home what proves it."""
     folder = tmp_path_factory.mktemp("evidence")
-    with demo(tmp_path_factory.mktemp("prove")) as server:
-        john = {"username": "john", "password": "johnpassword"}
-        assert requests.post(f"{server.url}/v1/login", json=john, timeout=5).ok
-        token = requests.post(f"{server.url}/v1/login", json=ADMIN, timeout=5).json()["token"]
+    with served(tmp_path_factory.mktemp("prove")) as server:
+        accounts = "\n".join(json.dumps(one) for one in (ADMIN, JOHN))
+        added = lastcall("users", "import", "-", f"--config={server.config}", stdin=accounts)
+        assert added.returncode == 0, added.stderr
+        assert log_in(server, JOHN)
+        token = log_in(server, ADMIN)
         auth = {"Authorization": f"Bearer {token}"}
 
         def get(path: str) -> requests.Response:
