@@ -250,7 +250,6 @@ async def serve(configured: Configured, ready: Ready | None = None) -> int:
             backends.signer.issuer = url
             shown = await ready(backends.env, url) if ready else None
             settle_memory()
-            settle_memory()
             code = await _serve(configured, backends, sock, url, shown)
     log.info("stopped", status=code)
     return code
