@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from time import perf_counter
 
 import pytest
 
@@ -278,6 +279,17 @@ async def test_heads_have_limits() -> None:
     assert (await ask(app, "GET", "/echo/ok", ("X-Long", "x" * 40_000))).status == 431
     assert (await ask(app, "GET", "/echo/ok?" + "a=1&" * 10_000)).status == 414
     assert (await ask(app, "m-search", "/echo/ok")).status == 501
+    assert not calls
+
+
+async def test_a_header_repeated_without_end_is_refused_in_no_time() -> None:
+    """Each copy of the ones before it would hold everybody up for a third of a second."""
+    mount, calls = echo()
+    app = serve(await make_world(), mount).app
+    began = perf_counter()
+    for _ in range(5):
+        assert (await ask(app, "GET", "/echo/ok", *[("a", "")] * 16_000)).status == 431
+    assert perf_counter() - began < 0.7
     assert not calls
 
 

@@ -40,12 +40,13 @@ class Head:
 
 
 def read_head(scope: MutableMapping[str, Any], proxies: Proxies, entropy: Entropy) -> Head:
-    headers: dict[str, tuple[str, ...]] = {}
+    found: dict[str, list[str]] = {}
     size = 0
     for raw_name, raw_value in scope["headers"]:
         size += len(raw_name) + len(raw_value)
         name = raw_name.decode("latin-1").lower()
-        headers[name] = (*headers.get(name, ()), raw_value.decode("latin-1").strip(" \t"))
+        found.setdefault(name, []).append(raw_value.decode("latin-1").strip(" \t"))
+    headers = {name: tuple(values) for name, values in found.items()}
     address, port = scope.get("client") or ("", 0)
     hosts = headers.get("host", ())
     peer = Client(
