@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 
@@ -140,6 +141,19 @@ async def test_one_ipv6_network_counts_as_one_address() -> None:
     with pytest.raises(LockedOut):
         await begin(world, "john", address="2001:db8:1:2:ffff::9")
     await begin(world, "john", address="2001:db8:1:3::9")
+
+
+@pytest.mark.parametrize("hosts", [("::a:b:c:{}", "::{}:1:2"), ("::{}", ":0:0:{}::")])
+async def test_an_ipv6_network_is_one_however_its_addresses_are_shortened(
+    hosts: tuple[str, str],
+) -> None:
+    world = await make_world(policy=TIGHT)
+    for number in range(5):
+        host = hosts[number % 2].format(number + 1)
+        with pytest.raises(BadCredentials):
+            await begin(world, f"n{number}", address=str(ip_address(f"2001:db8{host}")))
+    with pytest.raises(LockedOut):
+        await begin(world, "john", address="2001:db8::ffff:1")
 
 
 async def test_parallel_guesses_do_not_share_a_count() -> None:

@@ -1,6 +1,7 @@
 """Counting guesses, at passwords and codes alike: durable, and taken before they are judged."""
 
 import hashlib
+from ipaddress import AddressValueError, IPv6Address, IPv6Network
 
 from lastcall.domain.attempts import Limit, Strikes, forgiven, locked_for, struck
 from lastcall.domain.errors import LockedOut
@@ -15,7 +16,10 @@ def key_of(kind: str, text: str) -> str:
 
 def address_block(address: str) -> str:
     """What counts as one address: an IPv4 address, or the /64 an IPv6 address is in."""
-    return ":".join(address.split(":")[:4]) if address.count(":") > 2 else address
+    try:
+        return str(IPv6Network((int(IPv6Address(address)) >> 64 << 64, 64)))
+    except AddressValueError:
+        return address
 
 
 async def take(tx: Transaction, key: str, now: Instant, limit: Limit) -> Strikes | LockedOut:
