@@ -156,6 +156,20 @@ async def test_an_ipv6_network_is_one_however_its_addresses_are_shortened(
         await begin(world, "john", address="2001:db8::ffff:1")
 
 
+async def test_a_flood_at_a_lock_does_not_fill_the_record() -> None:
+    world = await make_world(policy=TIGHT)
+    for again in (1, 2):
+        for _ in range(3):
+            with pytest.raises(BadCredentials):
+                await begin(world, "john", password="wrong", address=f"10.7.0.{again}")
+        for number in range(40):
+            with pytest.raises(LockedOut):
+                await begin(world, "john", address=f"10.8.0.{number}")
+        refused = [one.event.code for one in await audit(world)]
+        assert refused.count("locked-out") == again
+        world.clock.advance(MINUTE)
+
+
 async def test_parallel_guesses_do_not_share_a_count() -> None:
     world = await make_world(
         policy=replace(TIGHT, address_lockout=Limit(tries=0, window=MINUTE, lockout=MINUTE))

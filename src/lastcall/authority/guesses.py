@@ -3,7 +3,7 @@
 import hashlib
 from ipaddress import AddressValueError, IPv6Address, IPv6Network
 
-from lastcall.domain.attempts import Limit, Strikes, forgiven, locked_for, struck
+from lastcall.domain.attempts import Limit, Strikes, forgiven, locked_for, struck, turned_away
 from lastcall.domain.errors import LockedOut
 from lastcall.domain.types import Instant
 from lastcall.ports import Transaction
@@ -29,9 +29,12 @@ async def take(tx: Transaction, key: str, now: Instant, limit: Limit) -> Strikes
     """
     before = await tx.strikes(key)
     wait = locked_for(before, now)
-    if wait:
-        kind = key.partition(":")[0]
-        return LockedOut(f"{kind} is locked out", retry_after=wait, by=kind)
+    if before is not None and wait:
+        noted = turned_away(before, limit)
+        if noted is not None:
+            await tx.put_strikes(noted)
+        kind, first = key.partition(":")[0], noted is not None
+        return LockedOut(f"{kind} is locked out", retry_after=wait, by=kind, first=first)
     after = struck(before, key, now, limit)
     await tx.put_strikes(after)
     return after

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from lastcall.domain.access import Caller
 from lastcall.domain.audit import Action, Outcome, event_by
-from lastcall.domain.errors import AuthorityError, Busy, Invalid, StoreUnavailable
+from lastcall.domain.errors import AuthorityError, Busy, Invalid, LockedOut, StoreUnavailable
 from lastcall.ports import Env
 
 NOT_RECORDED = (Invalid, Busy, StoreUnavailable)
@@ -20,12 +20,17 @@ async def refusals(
     target: str = "",
     detail: Mapping[str, str] | None = None,
 ) -> AsyncIterator[None]:
-    """Record a refusal raised inside, in a transaction of its own, and let it go on."""
+    """Record a refusal raised inside, in a transaction of its own, and let it go on.
+
+    Of a lock only the first refusal is: what nobody has to log in for must not fill the disk.
+    """
     try:
         yield
     except NOT_RECORDED:
         raise
     except AuthorityError as error:
+        if isinstance(error, LockedOut) and not error.first:
+            raise
         event = event_by(
             caller,
             env.clock.now(),

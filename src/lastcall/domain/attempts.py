@@ -1,6 +1,6 @@
 """Guessing: how failures add up to a lock-out, and the one-time codes that are out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lastcall.domain.types import Duration, Instant, SubjectId
 
@@ -39,6 +39,13 @@ def struck(before: Strikes | None, key: str, now: Instant, limit: Limit) -> Stri
     count = before.count + 1
     locked = now + limit.lockout if limit.tries and count >= limit.tries else 0
     return Strikes(key=key, count=count, since=before.since, locked_until=Instant(locked))
+
+
+def turned_away(strikes: Strikes, limit: Limit) -> Strikes | None:
+    """The count once somebody has found the key locked; None when somebody had before."""
+    if strikes.count > limit.tries:
+        return None
+    return replace(strikes, count=limit.tries + 1)
 
 
 def locked_out_once(strikes: Strikes, now: Instant) -> bool:

@@ -50,14 +50,18 @@ class BadCredentials(AuthorityError):
 
 
 class LockedOut(AuthorityError):
-    """Too many failures from this address or for this name; `retry_after` in milliseconds."""
+    """Too many failures from this address or for this name; `retry_after` in milliseconds.
+
+    `first` of those that find the lock: the rest of a flood is counted, and not kept.
+    """
 
     code = "locked-out"
 
-    def __init__(self, detail: str, *, retry_after: Duration, by: str) -> None:
+    def __init__(self, detail: str, *, retry_after: Duration, by: str, first: bool = True) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
         self.by = by
+        self.first = first
 
 
 class SecondFactorRequired(AuthorityError):
