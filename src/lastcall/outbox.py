@@ -12,7 +12,7 @@ from lastcall.domain.client import Client
 from lastcall.domain.delivery import Attempt, Delivery, DeliveryId, DeliveryState, Outcome
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.origin import Origin
-from lastcall.domain.settling import after, claimable, claimed
+from lastcall.domain.settling import PATIENCE, after, claimable, claimed
 from lastcall.domain.types import (
     SECOND,
     ClientId,
@@ -43,11 +43,13 @@ class Pace:
     """How much at once, and how long to leave an application alone that keeps failing.
 
     `claim` is what a claim lasts beyond the client's own timeout; after that another worker may
-    think this one dead. `rest` is the longest nap when nothing says that there is work.
+    think this one dead. `patience` is how long a notice is tried before it is given up. `rest` is
+    the longest nap when nothing says that there is work.
     """
 
     in_flight: int = 1_024
     claim: Duration = Duration(30 * SECOND)
+    patience: Duration = PATIENCE
     rest: Duration = SECOND
     break_after: int = 5
     breaks: tuple[Duration, ...] = (
@@ -299,7 +301,7 @@ class Worker:
         if current.attempts != one.attempt.number or current.next_at is None:
             return None
         chance = int.from_bytes(self.env.entropy.bytes(4)) / 2**32
-        settled = after(current, one.attempt, chance)
+        settled = after(current, one.attempt, chance, self.pace.patience)
         await tx.put_delivery(settled)
         if settled.settled_at is not None:
             await tx.record(_event(settled, settled.settled_at))

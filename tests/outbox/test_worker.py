@@ -325,3 +325,14 @@ async def test_a_secret_that_cannot_be_opened_is_that_clients_trouble_alone() ->
     rows = await owe(world, [broken, client(world, "fine", secrets={"key": sealed})])
     await one_round(at_work(world, Scripted()))
     assert await states(world, rows) == [DeliveryState.QUEUED, DeliveryState.ACKNOWLEDGED]
+
+
+async def test_a_notice_is_given_up_when_the_patience_is_over() -> None:
+    world = await make_world()
+    connector = Scripted(answers={"dead": NoAnswer("connect", sent=False)})
+    rows = await owe(world, [client(world, "dead")])
+    worker = at_work(world, connector, patience=Duration(10_000))
+    for _ in range(3):
+        await one_round(worker)
+        world.clock.advance(6_500)
+    assert await states(world, rows) == [DeliveryState.UNREACHABLE]

@@ -33,7 +33,9 @@ def claimed(delivery: Delivery, until: Instant) -> Delivery:
     )
 
 
-def after(delivery: Delivery, attempt: Attempt, chance: float) -> Delivery:
+def after(
+    delivery: Delivery, attempt: Attempt, chance: float, patience: Duration = PATIENCE
+) -> Delivery:
     """The delivery once a try has ended. `chance` in [0, 1) spreads the waits.
 
     An answer that was lost makes the notice `sent`; a refusal of the repeat then proves nothing,
@@ -51,7 +53,7 @@ def after(delivery: Delivery, attempt: Attempt, chance: float) -> Delivery:
         return _tried(delivery, attempt, state, unknown=unknown)
     unknown = unknown or attempt.outcome is Outcome.UNKNOWN
     wait = _wait(attempt, chance)
-    if now + wait > delivery.created + PATIENCE:
+    if now + wait > delivery.created + patience:
         lied = attempt.outcome is Outcome.DONE
         state = DeliveryState.REFUSED if lied else DeliveryState.UNREACHABLE
         return _tried(delivery, attempt, state, unknown=unknown)
