@@ -18,6 +18,8 @@ CHARACTERS = {
 APPS = """\
 [outbox]
 claim = "1s"
+break_after = 1000
+patience = "3m"
 
 [apps.wiki]
 owner = "the librarians"
