@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from base64 import b32encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lastcall.domain.client import Client
 from lastcall.domain.delivery import DeliveryId, Outcome
+from lastcall.domain.token import ID_BYTES, id_text
 from lastcall.domain.trial import Trial
 from lastcall.domain.types import SECOND, Duration, ReceiptId, SubjectId
 from lastcall.outward import Answer, Connector, NoAnswer, Notice, Target, Told, opened, unanswered
@@ -79,7 +79,7 @@ class Reach:
         )
 
     def _notice(self) -> Notice:
-        once = b32encode(self.entropy.bytes(15)).decode().lower()
+        once = id_text(self.entropy.bytes(ID_BYTES))
         now = self.clock.now()
         return Notice(
             delivery=DeliveryId(f"test_{once}"),

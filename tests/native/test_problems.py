@@ -66,10 +66,13 @@ ERRORS: list[tuple[AuthorityError, int, str]] = [
 ]
 
 
+WHERE = tuple(f"lastcall.{name}." for name in ("domain", "authority", "wire", "dialects.native"))
+
+
 def kinds(of: type[AuthorityError] = AuthorityError) -> Iterator[type[AuthorityError]]:
     """Those every wire must know, and the native API's own."""
     for kind in of.__subclasses__():
-        if not kind.__module__.startswith("lastcall.dialects.") or ".native" in kind.__module__:
+        if kind.__module__.startswith(WHERE):
             yield kind
         yield from kinds(kind)
 

@@ -1,6 +1,5 @@
 """Changing clients: adding, changing and removing the applications of a tenant."""
 
-from base64 import b32encode
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ from lastcall.domain.access import Caller, Permission, require
 from lastcall.domain.audit import Action, event_by
 from lastcall.domain.client import TIMEOUTS, Client
 from lastcall.domain.errors import Invalid
+from lastcall.domain.token import ID_BYTES, id_text
 from lastcall.domain.types import ClientId
 from lastcall.ports import Env
 
@@ -32,7 +32,7 @@ async def add_client(
         now = env.clock.now()
         caller = await standing(tx, caller, now)
         require(caller, Permission.CLIENT_WRITE)
-        new = ClientId("c_" + b32encode(env.entropy.bytes(15)).decode().lower())
+        new = ClientId("c_" + id_text(env.entropy.bytes(ID_BYTES)))
         client = replace(wanted, id=new, tenant=caller.tenant, secrets={}, created=now, changed=now)
         client = _with_secrets(env, client, secrets or {})
         _check(env, client)

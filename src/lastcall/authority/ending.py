@@ -1,6 +1,5 @@
 """Ending sessions: the one way every logout, eviction and change of an account goes through."""
 
-from base64 import b32encode
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -19,6 +18,7 @@ from lastcall.domain.logout import (
 )
 from lastcall.domain.origin import Origin
 from lastcall.domain.session import Session
+from lastcall.domain.token import ID_BYTES, id_text
 from lastcall.domain.types import EndReason, ReceiptId, SessionId
 from lastcall.ports import Env, Transaction
 
@@ -32,7 +32,7 @@ class Logout:
 
 
 def new_receipt_id(env: Env) -> ReceiptId:
-    return ReceiptId("r_" + b32encode(env.entropy.bytes(15)).decode().lower())
+    return ReceiptId("r_" + id_text(env.entropy.bytes(ID_BYTES)))
 
 
 def words(scope: Scope) -> str:

@@ -1,6 +1,5 @@
 """Plans: mass logouts that wait for a second person's word or for their time."""
 
-from base64 import b32encode
 from dataclasses import replace
 
 from lastcall.authority.factors import require_fresh_factor
@@ -12,6 +11,7 @@ from lastcall.domain.audit import Action, event_by
 from lastcall.domain.errors import Conflict, NotFound
 from lastcall.domain.origin import Origin
 from lastcall.domain.plan import OPEN_PLANS, Plan, PlanState, Preview
+from lastcall.domain.token import ID_BYTES, id_text
 from lastcall.domain.types import DialectName, Instant, PlanId
 from lastcall.ports import Env, Transaction
 
@@ -29,7 +29,7 @@ async def add_plan(
     """Write it down; `waits` for somebody else's word before its time can come."""
     now = env.clock.now()
     plan = Plan(
-        id=PlanId("m_" + b32encode(env.entropy.bytes(15)).decode().lower()),
+        id=PlanId("m_" + id_text(env.entropy.bytes(ID_BYTES))),
         tenant=caller.tenant,
         state=PlanState.WAITING if waits else PlanState.SCHEDULED,
         preview=preview,

@@ -1,7 +1,5 @@
 """Preview: what a mass logout would do, before it is done."""
 
-from base64 import b32encode
-
 from lastcall.authority.refusals import refusals
 from lastcall.authority.standing import standing
 from lastcall.domain.access import Caller, Permission, Rank, require
@@ -11,6 +9,7 @@ from lastcall.domain.plan import Preview
 from lastcall.domain.selection import Selection, matches, networks_of
 from lastcall.domain.session import Session
 from lastcall.domain.subject import Subject, role_of
+from lastcall.domain.token import ID_BYTES, id_text
 from lastcall.domain.types import PreviewId, SubjectId, later
 from lastcall.ports import Env, SessionQuery, Transaction
 
@@ -27,6 +26,8 @@ async def preview(env: Env, caller: Caller, selection: Selection) -> Preview:
         now = env.clock.now()
         caller = await standing(tx, caller, now)
         require(caller, Permission.TENANT_LOGOUT)
+        if selection.countries and env.country_of is None:
+            raise Invalid("countries", "need a GeoIP file, and none is configured")
         chosen = await select(tx, env, selection)
         subjects = {subject.id: subject for _, subject in chosen}
         sessions = [session for session, _ in chosen]
@@ -38,7 +39,7 @@ async def preview(env: Env, caller: Caller, selection: Selection) -> Preview:
             "cannot_be_told": len(muted),
         }
         made = Preview(
-            id=PreviewId("p_" + b32encode(env.entropy.bytes(15)).decode().lower()),
+            id=PreviewId("p_" + id_text(env.entropy.bytes(ID_BYTES))),
             tenant=caller.tenant,
             by=caller.subject or None,
             by_name=caller.username,
@@ -61,11 +62,10 @@ async def preview(env: Env, caller: Caller, selection: Selection) -> Preview:
 async def select(tx: Transaction, env: Env, selection: Selection) -> list[tuple[Session, Subject]]:
     """The live sessions a selection names, newest first.
 
-    A session that somebody sits in for another is named by what either of them is.
+    A session that somebody sits in for another is named by what either of them is. Without a GeoIP
+    file nobody is in any country.
     """
     networks = networks_of(selection)
-    if selection.countries and env.country_of is None:
-        raise Invalid("countries", "need a GeoIP file, and none is configured")
     now = env.clock.now()
     page = await tx.sessions(SessionQuery(live_at=now, limit=ALL))
     found: list[tuple[Session, Subject]] = []

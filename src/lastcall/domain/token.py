@@ -2,12 +2,26 @@
 
 import hashlib
 import hmac
-from base64 import urlsafe_b64encode
+from base64 import b32encode, urlsafe_b64encode
 
 from lastcall.domain.types import TokenHash
 
 SECRET_BYTES = 32
 """256 random bits a token, twice what OWASP ASVS 7.2.3 asks for."""
+
+
+ID_BYTES = 15
+"""120 random bits an id: nobody guesses one, and no two are alike."""
+
+
+def secret_text(random: bytes) -> str:
+    """Random bytes as a token: base64url without padding, so 43 characters for 32 bytes."""
+    return urlsafe_b64encode(random).rstrip(b"=").decode("ascii")
+
+
+def id_text(random: bytes) -> str:
+    """Random bytes as an id that may be shown: base32 in small letters, 24 for `ID_BYTES`."""
+    return b32encode(random).decode("ascii").lower()
 
 
 def hash_token(token: str) -> TokenHash:
@@ -21,7 +35,7 @@ def derive(token: str, purpose: str, size: int = 16) -> str:
     `size` is in bytes before base64url without padding (16 bytes give 22 characters).
     """
     digest = hmac.digest(token.encode("utf-8", "surrogatepass"), purpose.encode(), "sha256")
-    return urlsafe_b64encode(digest[:size]).rstrip(b"=").decode("ascii")
+    return secret_text(digest[:size])
 
 
 def same(left: str, right: str) -> bool:

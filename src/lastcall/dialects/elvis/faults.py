@@ -15,7 +15,7 @@ from lastcall.domain.errors import (
     NotAuthenticated,
     StoreUnavailable,
 )
-from lastcall.wire import Call, Reply, TooLarge, TooSlow
+from lastcall.wire import Call, Reply, TooLarge, TooSlow, retry_after
 
 JSON = "application/json;charset=utf-8"
 
@@ -59,9 +59,8 @@ def refuse(call: Call[Settings], error: AuthorityError) -> Reply:
                 "Invalid or missing CSRF token",
                 "InvalidCsrfTokenException",
             )
-        case Busy(retry_after=wait):
-            reply = fault(503, "The server is busy, try again")
-            return reply.plus(("Retry-After", str(-(-wait // 1000))))
+        case Busy():
+            return fault(503, "The server is busy, try again").plus(*retry_after(error))
         case StoreUnavailable():
             return fault(503, "The server cannot answer now, try again").plus(("Retry-After", "1"))
         case _:

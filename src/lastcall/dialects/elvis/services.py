@@ -1,6 +1,6 @@
 """The services that answer in JSON: login, apilogin, logout, profile, ping."""
 
-from base64 import b64decode, urlsafe_b64encode
+from base64 import b64decode
 
 import msgspec
 from joserfc import jwt
@@ -34,7 +34,7 @@ from lastcall.domain.errors import (
 from lastcall.domain.logout import OneSession
 from lastcall.domain.session import Lifetime
 from lastcall.domain.subject import Subject
-from lastcall.domain.token import SECRET_BYTES
+from lastcall.domain.token import SECRET_BYTES, secret_text
 from lastcall.domain.types import Instant, Kind, SessionId
 from lastcall.ports import Entropy
 from lastcall.wire import Call, Pairs, Reply, cross_site, form, one, pairs
@@ -149,7 +149,7 @@ def _unpacked(cred: str) -> tuple[str, str] | None:
 
 
 def _secret(entropy: Entropy, _session: SessionId, _expires: Instant) -> str:
-    return urlsafe_b64encode(entropy.bytes(SECRET_BYTES)).rstrip(b"=").decode("ascii")
+    return secret_text(entropy.bytes(SECRET_BYTES))
 
 
 def _json_web_token(

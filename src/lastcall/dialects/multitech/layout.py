@@ -22,8 +22,8 @@ from lastcall.domain.errors import (
     Superseded,
 )
 from lastcall.domain.session import Session
-from lastcall.domain.types import Duration, Instant, SessionId, SubjectId
-from lastcall.wire import Call, Reply, TooLarge, TooSlow, clear_cookie, cross_site
+from lastcall.domain.types import Instant, SessionId, SubjectId
+from lastcall.wire import Call, Reply, TooLarge, TooSlow, clear_cookie, cross_site, retry_after
 
 LOGOUT = "/api/logout"
 MASK = "*" * 30
@@ -113,10 +113,10 @@ def refuse(call: Call[Settings], error: AuthorityError) -> Reply:
             counted = call.settings.brute_force_prevention.enabled and left is not None
             more = f" {left} attempts remaining." if counted else ""
             return failure(401, f"authorize failed.{more}")
-        case LockedOut(retry_after=wait):
-            return failure(401, "authorize failed. 0 attempts remaining.").plus(retry_after(wait))
-        case Busy(retry_after=wait):
-            return failure(503, "busy").plus(retry_after(wait))
+        case LockedOut():
+            return failure(401, "authorize failed. 0 attempts remaining.").plus(*retry_after(error))
+        case Busy():
+            return failure(503, "busy").plus(*retry_after(error))
         case Invalid(field=field, problem=problem):
             status = {TooLarge.code: 413, TooSlow.code: 408}.get(error.code, 400)
             return failure(status, f"{field} {problem}")
@@ -124,10 +124,6 @@ def refuse(call: Call[Settings], error: AuthorityError) -> Reply:
             return without_cookie(call, failure(401, "unauthorized"))
         case _:
             return failure(*next(PLAIN[kind] for kind in type(error).__mro__ if kind in PLAIN))
-
-
-def retry_after(wait: Duration) -> tuple[str, str]:
-    return ("Retry-After", str(-(-wait // 1000)))
 
 
 async def unknown(call: Call[Settings]) -> Reply:

@@ -1,6 +1,5 @@
 """Who calls the native API: bearer token or browser cookie, and what a cookie needs beside it."""
 
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
 from lastcall.authority.refusals import refusals
@@ -11,7 +10,7 @@ from lastcall.domain.access import Caller
 from lastcall.domain.audit import Action
 from lastcall.domain.errors import NotAuthenticated
 from lastcall.domain.session import Session
-from lastcall.domain.token import SECRET_BYTES, derive, same
+from lastcall.domain.token import SECRET_BYTES, derive, same, secret_text
 from lastcall.domain.types import DialectName, Kind, TenantId
 from lastcall.ports import Entropy
 from lastcall.wire import Call, bearer, cross_site, set_cookie
@@ -39,7 +38,7 @@ class Known:
 
 
 def mint(entropy: Entropy) -> str:
-    secret = urlsafe_b64encode(entropy.bytes(SECRET_BYTES)).rstrip(b"=").decode("ascii")
+    secret = secret_text(entropy.bytes(SECRET_BYTES))
     return f"{PREFIX}{secret}"
 
 

@@ -16,7 +16,7 @@ from lastcall.domain.errors import (
     SecondFactorRequired,
     StoreUnavailable,
 )
-from lastcall.wire import Call, Reply, bearer, clear_cookie, iso_time, json_reply
+from lastcall.wire import Call, Reply, bearer, clear_cookie, iso_time, json_reply, whole_seconds
 
 COOKIE = "__Host-lastcall"
 REALM = 'realm="lastcall"'
@@ -176,7 +176,7 @@ def _members(error: AuthorityError) -> dict[str, Any]:
         case BadCredentials(attempts_left=left):
             return {"attempts_left": left}
         case LockedOut(retry_after=wait) | Busy(retry_after=wait):
-            return {"retry_after": -(-wait // 1_000)}
+            return {"retry_after": whole_seconds(wait)}
         case StoreUnavailable():
             return {"retry_after": 1}
         case SecondFactorRequired(method=method, available=methods, code_expires=expires):

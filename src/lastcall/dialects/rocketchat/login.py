@@ -1,7 +1,6 @@
 """Logging in, with all the request bodies the vendor takes, logging out, and who one is."""
 
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,7 +21,7 @@ from lastcall.domain.logout import OneSession
 from lastcall.domain.policy import Admission, WhenFull, capped
 from lastcall.domain.session import Lifetime, Session
 from lastcall.domain.subject import Subject
-from lastcall.domain.token import SECRET_BYTES
+from lastcall.domain.token import SECRET_BYTES, secret_text
 from lastcall.domain.types import Duration, Instant, Kind, SessionId
 from lastcall.ports import Entropy
 from lastcall.wire import Call, Reply, json_reply
@@ -121,7 +120,7 @@ def _start(call: Call[Settings]) -> Start:
 
 def mint(entropy: Entropy, _id: SessionId, _expires: Instant) -> str:
     """43 characters of `[A-Za-z0-9_-]`: 256 bits."""
-    return urlsafe_b64encode(entropy.bytes(SECRET_BYTES)).rstrip(b"=").decode()
+    return secret_text(entropy.bytes(SECRET_BYTES))
 
 
 def _token_cap(limit: int) -> Admission:

@@ -18,7 +18,7 @@ from lastcall.domain.errors import (
     StoreUnavailable,
 )
 from lastcall.domain.factor import Method
-from lastcall.wire import Call, Reply, TooLarge, TooSlow, iso_time, json_reply
+from lastcall.wire import Call, Reply, TooLarge, TooSlow, iso_time, json_reply, retry_after
 
 LOGIN = "/api/v1/login"
 USERS_LOGOUT = "/api/v1/users.logout"
@@ -115,8 +115,7 @@ def _refuse_overload(error: AuthorityError) -> Reply:
         case TooMany():
             return bare(429, _slow_down(error.wait))
         case Busy():
-            seconds = str(max(1, -(-error.retry_after // 1_000)))
-            return bare(503, UNAVAILABLE).plus(("Retry-After", seconds))
+            return bare(503, UNAVAILABLE).plus(*retry_after(error))
         case StoreUnavailable():
             return bare(503, UNAVAILABLE)
         case _:

@@ -19,7 +19,7 @@ from lastcall.domain.errors import (
     StoreUnavailable,
     Superseded,
 )
-from lastcall.wire import Call, Reply, TooLarge, TooSlow, one, pairs
+from lastcall.wire import Call, Reply, TooLarge, TooSlow, one, pairs, retry_after
 
 SHOWN = ("cmd", "format", "authsource")
 """Parameters that are repeated to the caller; anything else may be, or hold, a secret."""
@@ -115,9 +115,7 @@ def refuse(call: Call[Settings], error: AuthorityError) -> Reply:
             reply = page(503, "The server cannot answer at the moment.")
         case _:
             reply = page(500, "The server failed.")
-    if isinstance(error, LockedOut | Busy):
-        reply = reply.plus(("Retry-After", str(-(-error.retry_after // 1000))))
-    return reply
+    return reply.plus(*retry_after(error))
 
 
 def invalid(call: Call[Settings], error: Invalid) -> Reply:

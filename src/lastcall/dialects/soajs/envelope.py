@@ -18,8 +18,7 @@ from lastcall.domain.errors import (
     StoreUnavailable,
     Superseded,
 )
-from lastcall.domain.types import Duration
-from lastcall.wire import Call, Reply, json_reply
+from lastcall.wire import Call, Reply, json_reply, retry_after
 
 SERVICE = "application/json; charset=utf-8"
 GATEWAY = "application/json"
@@ -124,8 +123,3 @@ def tells_unknown(call: Call[Settings], error: AuthorityError) -> bool:
     return (
         call.settings.tell_unknown_users and isinstance(error, BadCredentials) and not error.known
     )
-
-
-def retry_after(error: AuthorityError) -> tuple[tuple[str, str], ...]:
-    wait = error.retry_after if isinstance(error, LockedOut | Busy) else Duration(0)
-    return (("Retry-After", str(-(-wait // 1000))),) if wait else ()

@@ -16,7 +16,6 @@ from lastcall.dialects.soajs.envelope import (
     Fault,
     Said,
     refuse,
-    retry_after,
     said,
     success,
     tells_unknown,
@@ -38,7 +37,7 @@ from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, S
 from lastcall.domain.token import same
 from lastcall.domain.types import Instant, Kind, SessionId, SubjectId
 from lastcall.ports import Entropy
-from lastcall.wire import Call, Reply, json_reply
+from lastcall.wire import Call, Reply, json_reply, retry_after
 
 TOKEN = re.compile(r"[0-9a-f]{40}")
 TOKEN_BYTES = 20

@@ -1,0 +1,98 @@
+"""The dialect: one inbound wire, its routes, and how it says no."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic
+
+from lastcall.domain.errors import AuthorityError
+from lastcall.domain.types import DialectName
+from lastcall.wire.call import Call, S
+from lastcall.wire.reply import Reply
+
+Handler = Callable[[Call[S]], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route(Generic[S]):
+    """`methods` as a comma list, a path that may hold `{name}` segments, and who answers."""
+
+    methods: str
+    path: str
+    handler: Handler[S]
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        return tuple(self.methods.split(","))
+
+
+def _enter(call: Call[S]) -> Call[S]:
+    return call
+
+
+def _leave(_call: Call[S], reply: Reply) -> Reply:
+    return reply
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect(Generic[S]):
+    """One inbound wire: its routes, its settings, and how it says no.
+
+    `enter` sees a call before routing and may rewrite its method and path, or answer it at once.
+    `unknown` answers paths that match no route, and wrong methods (then `call.allow` is filled).
+    `refuse` says any `AuthorityError` in the vendor's words; an unforeseen failure reaches it as
+    a bare `AuthorityError`. `leave` may add headers to whatever is answered.
+    """
+
+    name: DialectName
+    settings: type[S]
+    prefixes: tuple[str, ...]
+    routes: tuple[Route[S], ...]
+    refuse: Callable[[Call[S], AuthorityError], Reply]
+    unknown: Handler[S]
+    enter: Callable[[Call[S]], Call[S] | Reply] = _enter
+    leave: Callable[[Call[S], Reply], Reply] = _leave
+    fold_case: bool = False
+
+    @cached_property
+    def _table(self) -> tuple[tuple[Route[S], re.Pattern[str]], ...]:
+        flags = re.IGNORECASE if self.fold_case else 0
+        return tuple((route, _pattern(route.path, flags)) for route in self.routes)
+
+    async def answer(self, call: Call[S]) -> Reply:
+        """Route, run, and turn a refusal into the vendor's words."""
+        try:
+            entered = self.enter(call)
+            if isinstance(entered, Reply):
+                return self.leave(call, entered)
+            call = entered
+            reply = await self._handle(call)
+        except AuthorityError as error:
+            return self.decline(call, error)
+        return self.leave(call, reply)
+
+    def decline(self, call: Call[S], error: AuthorityError) -> Reply:
+        """The vendor's words for a refusal, noted in the call's trail."""
+        call.trail.refused = error
+        return self.leave(call, self.refuse(call, error))
+
+    async def _handle(self, call: Call[S]) -> Reply:
+        allow: list[str] = []
+        for route, pattern in self._table:
+            found = pattern.fullmatch(call.path)
+            if found is None:
+                continue
+            call.trail.route = route.path
+            if call.method in route.allowed:
+                return await route.handler(call.with_(segments=found.groupdict()))
+            allow.extend(route.allowed)
+        return await self.unknown(call.with_(allow=tuple(dict.fromkeys(allow))))
+
+
+def _pattern(path: str, flags: int) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)\}", path)
+    source = "".join(
+        f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts)
+    )
+    return re.compile(source, flags)
