@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from lastcall.authority.audit_heads import sign_head
 from lastcall.authority.declared import Declared, declare
 from lastcall.authority.plans import run_plans
 from lastcall.authority.sweep import sweep
+from lastcall.background import kept_up, repeated
 from lastcall.connectors import CONNECTORS
 from lastcall.control.channel import Channel, socket_of
 from lastcall.control.operations import READING, run
@@ -54,9 +56,6 @@ from lastcall.stores.heads import HeadsFile
 from lastcall.stores.sqlite import RolledBack, SqliteStore
 
 log = structlog.stdlib.get_logger("main")
-
-SWEEP_SECONDS = 1.0
-"""How long the sweep rests when nothing was due."""
 
 
 class CannotStart(Exception):
@@ -275,8 +274,9 @@ async def _serve(
     channel = Channel(socket_of(configured.store), _answerer(env))
     await channel.open()
     worker = _worker(configured.settings, backends, metrics)
-    telling = asyncio.create_task(worker.run())
-    sweeper = asyncio.create_task(_sweep(env))
+    telling = asyncio.create_task(kept_up("outbox", worker.run))
+    tidying = {"plans": partial(run_plans, env), "sweep": partial(sweep, env)}
+    sweeper = asyncio.create_task(repeated(tidying))
     heads = HeadsFile(configured.heads)
     every = configured.settings.store.heads_every
     witness = asyncio.create_task(_witness_heads(env, heads, every))
@@ -315,19 +315,6 @@ async def _stopped(worker: Worker, telling: asyncio.Task[None], seconds: int) ->
     telling.cancel()
     with suppress(asyncio.CancelledError):
         await telling
-
-
-async def _sweep(env: Env) -> None:
-    """Tidy up behind the requests; nothing waits for it."""
-    while True:
-        try:
-            changed = await run_plans(env) + await sweep(env)
-        except StoreUnavailable:
-            return
-        except AuthorityError as error:
-            log.error("the sweep was refused", exc_info=error)
-            changed = 0
-        await asyncio.sleep(0 if changed else SWEEP_SECONDS)
 
 
 async def _witness_heads(env: Env, heads: HeadsFile, every: int) -> None:

@@ -118,6 +118,19 @@ async def test_countries_need_a_file_to_look_them_up_in() -> None:
     assert (await preview(env, BOSS, swiss)).counts["sessions"] == 1
 
 
+async def test_a_planned_one_ends_also_when_the_file_of_countries_is_gone() -> None:
+    """The set is known by then; and a plan that cannot start would start no other, ever."""
+    world = await make_world()
+    victim = await begin(world, "john", address="10.0.0.1")
+    env = replace(world.env, country_of=lambda _address: "CH")
+    made = await preview(env, BOSS, Selection(countries=frozenset({"CH"})))
+    at = Instant(world.clock.now() + MINUTE)
+    assert (await ordered(world, BOSS, made, start=at)).plan
+    world.clock.advance(MINUTE)
+    assert await run_plans(world.env) == 1
+    assert not await alive(world, victim)
+
+
 async def test_exactly_the_previewed_set_ends_and_the_drift_is_told() -> None:
     world = await make_world(policy=Policy(batch=2))
     inside = [await begin(world, "john", dialect="elvis") for _ in range(4)]
