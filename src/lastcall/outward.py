@@ -136,10 +136,11 @@ class Connector(Protocol):
         ...
 
 
+ACCEPTED = frozenset({200, 201, 202, 204})
 RETRYABLE = frozenset({408, 425, 429, *range(500, 600)})
 
 
-def judged(answer: Answer, *, ok: frozenset[int] = frozenset({200, 201, 202, 204})) -> Told:
+def judged(answer: Answer, *, ok: frozenset[int] = ACCEPTED) -> Told:
     """An answer by its status alone: 2xx done, 408, 425, 429 and 5xx again, all else refused."""
     status = answer.status
     retry_after = Duration(0)

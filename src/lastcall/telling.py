@@ -2,14 +2,24 @@
 
 import re
 import time
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
 from lastcall.addresses import Forbidden, place
 from lastcall.domain.delivery import Outcome
 from lastcall.domain.types import Duration, SubjectId
-from lastcall.outward import Egress, NoAnswer, Notice, Setting, Target, Told
+from lastcall.outward import (
+    ACCEPTED,
+    Egress,
+    NoAnswer,
+    Notice,
+    Setting,
+    Target,
+    Told,
+    judged,
+    unanswered,
+)
 
 PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 PLACEHOLDERS = ("sid", "account")
@@ -36,6 +46,24 @@ PROBE = (
 )
 
 
+ALGORITHMS = ("RS256", "ES256", "EdDSA")
+FORMATS = ("iss_sub", "email", "opaque")
+
+NAMING = (
+    Setting(
+        name="format",
+        about="how the user is named: iss_sub (default), email or opaque",
+        required=False,
+    ),
+    Setting(
+        name="issuer",
+        about="the iss of iss_sub, where it is not this server's own",
+        required=False,
+    ),
+)
+"""For wires that name a user by an RFC 9493 subject identifier."""
+
+
 def harmless(notice: Notice) -> Notice:
     """The same notice about a session and an account nobody has, or could guess."""
     nobody = f"lastcall-test-{notice.jti}"
@@ -57,6 +85,42 @@ def filled(url: str, notice: Notice) -> str | None:
     return PLACEHOLDER.sub(
         lambda match: quote(values[match[1]], safe="", errors="surrogatepass"), url
     )
+
+
+def identifier(target: Target, notice: Notice, issuer: str) -> Mapping[str, str] | None:
+    """The user's subject identifier; None when the notice lacks what the format asks for."""
+    match chosen(target, "format", FORMATS):
+        case "email":
+            named = {"format": "email", "email": notice.email}
+        case "opaque":
+            named = {"format": "opaque", "id": notice.account}
+        case _:
+            issuer = target.settings.get("issuer") or issuer
+            named = {"format": "iss_sub", "iss": issuer, "sub": notice.account}
+    return named if all(named.values()) else None
+
+
+async def posted(
+    egress: Egress,
+    target: Target,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    ok: frozenset[int] = ACCEPTED,
+) -> Told:
+    """What one POST came to, judged by the status of the answer alone."""
+    try:
+        answer = await egress.request(
+            "POST",
+            url,
+            headers=headers,
+            body=body,
+            within=target.client.timeout,
+            private=target.client.private,
+        )
+    except NoAnswer as error:
+        return unanswered(error)
+    return judged(answer, ok=ok)
 
 
 async def probed(egress: Egress, target: Target, notice: Notice, telling: Awaitable[Told]) -> Told:

@@ -4,21 +4,20 @@ from collections.abc import Sequence
 
 from lastcall.domain.client import Naming
 from lastcall.domain.types import Duration
-from lastcall.outward import (
-    Egress,
-    NoAnswer,
-    Notice,
-    Setting,
-    Signer,
-    Target,
-    Told,
-    judged,
-    unanswered,
+from lastcall.outward import Egress, Notice, Setting, Signer, Target, Told
+from lastcall.telling import (
+    ALGORITHMS,
+    PROBE,
+    chosen,
+    harmless,
+    misset,
+    nobody_named,
+    one_of,
+    posted,
+    probed,
 )
-from lastcall.telling import PROBE, chosen, harmless, misset, nobody_named, one_of, probed
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
-ALGORITHMS = ("RS256", "ES256", "EdDSA")
 LIFE = Duration(120_000)
 
 
@@ -70,18 +69,13 @@ class Backchannel:
             typ="logout+jwt",
             alg=chosen(target, "alg", ALGORITHMS),
         )
-        try:
-            answer = await self._egress.request(
-                "POST",
-                target.settings.get("uri", ""),
-                headers={"Content-Type": "application/x-www-form-urlencoded"},
-                body=f"logout_token={token}".encode("ascii"),  # nothing in a JWS to be escaped
-                within=target.client.timeout,
-                private=target.client.private,
-            )
-        except NoAnswer as error:
-            return unanswered(error)
-        return judged(answer)
+        return await posted(
+            self._egress,
+            target,
+            target.settings.get("uri", ""),
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            f"logout_token={token}".encode("ascii"),  # nothing in a JWS to be escaped
+        )
 
 
 def _named(target: Target, notice: Notice) -> dict[str, str]:

@@ -4,26 +4,25 @@ From draft-parecki-oauth-global-token-revocation: it always means the whole user
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lastcall.domain.delivery import Outcome
 from lastcall.domain.types import Duration
-from lastcall.outward import (
-    Egress,
-    NoAnswer,
-    Notice,
-    Setting,
-    Signer,
-    Target,
-    Told,
-    judged,
-    unanswered,
+from lastcall.outward import Egress, Notice, Setting, Signer, Target, Told
+from lastcall.telling import (
+    ALGORITHMS,
+    FORMATS,
+    NAMING,
+    chosen,
+    harmless,
+    identifier,
+    misset,
+    nobody_named,
+    one_of,
+    posted,
 )
-from lastcall.telling import chosen, harmless, misset, nobody_named, one_of
 
-FORMATS = ("iss_sub", "email", "opaque")
-ALGORITHMS = ("RS256", "ES256", "EdDSA")
 UNKNOWN_USER = ("done", "refused")
 LIFE = Duration(60_000)
 
@@ -32,16 +31,7 @@ class GlobalTokenRevocation:
     name = "global-token-revocation"
     settings: Sequence[Setting] = (
         Setting(name="url", about="the service's global_token_revocation_endpoint"),
-        Setting(
-            name="format",
-            about="how the user is named: iss_sub (default), email or opaque",
-            required=False,
-        ),
-        Setting(
-            name="issuer",
-            about="the iss of iss_sub, where it is not this server's own",
-            required=False,
-        ),
+        *NAMING,
         Setting(
             name="token",
             about="the bearer token; without it a signed one is sent",
@@ -78,42 +68,26 @@ class GlobalTokenRevocation:
         ]
 
     async def tell(self, target: Target, notice: Notice) -> Told:
-        subject = self._subject(target, notice)
-        if not all(subject.values()):
+        subject = identifier(target, notice, self._signer.issuer)
+        if subject is None:
             return nobody_named()
-        try:
-            answer = await self._egress.request(
-                "POST",
-                target.settings.get("url", ""),
-                headers={
-                    "Content-Type": "application/json",
-                    "Authorization": f"Bearer {await self._credential(target, notice)}",
-                },
-                body=json.dumps({"sub_id": subject}).encode("ascii"),
-                within=target.client.timeout,
-                private=target.client.private,
-            )
-        except NoAnswer as error:
-            return unanswered(error)
-        told = judged(answer)
+        told = await posted(
+            self._egress,
+            target,
+            target.settings.get("url", ""),
+            {
+                "Content-Type": "application/json",
+                "Authorization": f"Bearer {await self._credential(target, notice)}",
+            },
+            json.dumps({"sub_id": subject}).encode("ascii"),
+        )
         lenient = chosen(target, "unknown_user", UNKNOWN_USER) == "done"
-        if answer.status == 404 and lenient:
+        if told.status == 404 and lenient:
             return replace(told, outcome=Outcome.DONE, error="user unknown there")
         return told
 
     async def test(self, target: Target, notice: Notice) -> Told:
         return await self.tell(target, harmless(notice))
-
-    def _subject(self, target: Target, notice: Notice) -> Mapping[str, str]:
-        """An RFC 9493 subject identifier."""
-        match chosen(target, "format", FORMATS):
-            case "email":
-                return {"format": "email", "email": notice.email}
-            case "opaque":
-                return {"format": "opaque", "id": notice.account}
-            case _:
-                issuer = target.settings.get("issuer") or self._signer.issuer
-                return {"format": "iss_sub", "iss": issuer, "sub": notice.account}
 
     async def _credential(self, target: Target, notice: Notice) -> str:
         token = target.secrets.get("token", "")

@@ -2,23 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 
-from lastcall.outward import (
-    Egress,
-    NoAnswer,
-    Notice,
-    Setting,
-    Signer,
-    Target,
-    Told,
-    judged,
-    unanswered,
+from lastcall.outward import Egress, Notice, Setting, Signer, Target, Told
+from lastcall.telling import (
+    ALGORITHMS,
+    FORMATS,
+    NAMING,
+    PROBE,
+    chosen,
+    harmless,
+    identifier,
+    misset,
+    nobody_named,
+    one_of,
+    posted,
+    probed,
 )
-from lastcall.telling import PROBE, chosen, harmless, misset, nobody_named, one_of, probed
 
 EVENT = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
 SUBJECTS = ("complex", "simple")
-FORMATS = ("iss_sub", "email", "opaque")
-ALGORITHMS = ("RS256", "ES256", "EdDSA")
 ENTITIES = ("admin", "user", "policy", "system")
 
 Identifier = Mapping[str, object]
@@ -35,16 +36,7 @@ class SharedSignals:
             " (the session where one is meant, else the user)",
             required=False,
         ),
-        Setting(
-            name="format",
-            about="how the user is named: iss_sub (default), email or opaque",
-            required=False,
-        ),
-        Setting(
-            name="issuer",
-            about="the iss of iss_sub, where it is not this server's own",
-            required=False,
-        ),
+        *NAMING,
         Setting(
             name="initiator",
             about="the initiating_entity: admin (default), user, policy or system",
@@ -103,37 +95,16 @@ class SharedSignals:
         headers = {"Content-Type": "application/secevent+jwt", "Accept": "application/json"}
         if credential := target.secrets.get("authorization", ""):
             headers["Authorization"] = credential
-        try:
-            answer = await self._egress.request(
-                "POST",
-                target.settings.get("url", ""),
-                headers=headers,
-                body=token.encode("ascii"),
-                within=target.client.timeout,
-                private=target.client.private,
-            )
-        except NoAnswer as error:
-            return unanswered(error)
-        return judged(answer)
+        url = target.settings.get("url", "")
+        return await posted(self._egress, target, url, headers, token.encode("ascii"))
 
     def _subject(self, target: Target, notice: Notice) -> Identifier | None:
-        user = self._user(target, notice)
+        user = identifier(target, notice, self._signer.issuer)
         session = {"format": "opaque", "id": notice.sid} if notice.sid else None
         if chosen(target, "subject", SUBJECTS) == "simple":
             return session or user
         members = {name: one for name, one in (("user", user), ("session", session)) if one}
         return {"format": "complex", **members} if members else None
-
-    def _user(self, target: Target, notice: Notice) -> Identifier | None:
-        match chosen(target, "format", FORMATS):
-            case "email":
-                named = {"format": "email", "email": notice.email}
-            case "opaque":
-                named = {"format": "opaque", "id": notice.account}
-            case _:
-                issuer = target.settings.get("issuer") or self._signer.issuer
-                named = {"format": "iss_sub", "iss": issuer, "sub": notice.account}
-        return named if all(named.values()) else None
 
 
 def _event(target: Target, notice: Notice) -> Mapping[str, object]:

@@ -9,18 +9,8 @@ from datetime import UTC, datetime
 
 from lastcall.domain.delivery import Outcome
 from lastcall.domain.types import Instant
-from lastcall.outward import (
-    Egress,
-    NoAnswer,
-    Notice,
-    Setting,
-    Signer,
-    Target,
-    Told,
-    judged,
-    unanswered,
-)
-from lastcall.telling import PROBE, harmless, misset, nobody_named, probed
+from lastcall.outward import Egress, Notice, Setting, Signer, Target, Told
+from lastcall.telling import PROBE, harmless, misset, nobody_named, posted, probed
 
 EVENT = "session.ended"
 PREFIX = "whsec_"
@@ -64,23 +54,19 @@ class Webhook:
             return Told(outcome=Outcome.REFUSED, error="nothing to sign with")
         body = event(notice)
         stamp = str(notice.now // 1000)
-        try:
-            answer = await self._egress.request(
-                "POST",
-                target.settings.get("url", ""),
-                headers={
-                    "Content-Type": "application/json",
-                    "webhook-id": notice.delivery,
-                    "webhook-timestamp": stamp,
-                    "webhook-signature": signature(keys, notice.delivery, stamp, body),
-                },
-                body=body,
-                within=target.client.timeout,
-                private=target.client.private,
-            )
-        except NoAnswer as error:
-            return unanswered(error)
-        return judged(answer, ok=frozenset(range(200, 300)))
+        return await posted(
+            self._egress,
+            target,
+            target.settings.get("url", ""),
+            {
+                "Content-Type": "application/json",
+                "webhook-id": notice.delivery,
+                "webhook-timestamp": stamp,
+                "webhook-signature": signature(keys, notice.delivery, stamp, body),
+            },
+            body,
+            frozenset(range(200, 300)),
+        )
 
 
 def event(notice: Notice) -> bytes:
