@@ -237,7 +237,8 @@ def _texts(reading: _Reading, path: Path, table: dict[str, Any], kind: Any) -> d
         if name == key:
             texts[name] = _leaf(reading, (*path, key), one, kind)
         else:
-            texts[name] = _from_file(reading, (*path, key), one, both=name in table)
+            text = _from_file(reading, (*path, key), one, both=name in table)
+            texts[name] = None if text is None else Secret(text)
     return texts
 
 
