@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -37,8 +36,9 @@ from lastcall.domain.types import (
     Serial,
     SessionId,
     TenantId,
+    TokenHash,
 )
-from lastcall.ports import Found, Store, Transaction
+from lastcall.ports import Found
 from lastcall.stores.memory import MemoryStore
 from lastcall.wire import Reply, Trail
 from tests.fakes import EPOCH
@@ -48,43 +48,31 @@ from tests.world import OTHER, TENANT, World, make_world
 FORM = {"key": KEY, "content-type": "application/x-www-form-urlencoded"}
 
 
-class WatchedStore:
-    """Passes everything on; counts what could write, and fails when told to."""
+class WatchedStore(MemoryStore):
+    """Counts what could write, and fails when told to."""
 
-    def __init__(self, inner: Store) -> None:
-        self.inner = inner
+    def __init__(self) -> None:
+        super().__init__()
         self.transactions = 0
         self.touches = 0
         self.down = False
         self.after_find: Callable[[Found], Awaitable[None]] | None = None
 
-    def transaction(self, tenant: TenantId) -> AbstractAsyncContextManager[Transaction]:
+    def transaction(self, tenant: TenantId) -> Any:
         self.transactions += 1
         if self.down:
             raise StoreUnavailable("down")
-        return self.inner.transaction(tenant)
+        return super().transaction(tenant)
 
-    async def find(self, token: Any) -> Found | None:
-        found = await self.inner.find(token)
+    async def find(self, token: TokenHash) -> Found | None:
+        found = await super().find(token)
         if found is not None and self.after_find is not None:
             await self.after_find(found)
         return found
 
     def touch(self, found: Found, at: Instant) -> None:
         self.touches += 1
-        self.inner.touch(found, at)
-
-    async def unswept(self) -> Any:
-        return await self.inner.unswept()
-
-    async def past_deadline(self, now: Instant, limit: int) -> Any:
-        return await self.inner.past_deadline(now, limit)
-
-    async def live_sessions(self) -> int:
-        return await self.inner.live_sessions()
-
-    async def close(self) -> None:
-        await self.inner.close()
+        super().touch(found, at)
 
 
 async def ask(world: World, method: str, target: str, **more: Any) -> Reply:
@@ -137,7 +125,7 @@ async def contents(world: World) -> list[tuple[Serial, int, int]]:
     ],
 )
 async def test_a_logout_of_nobody_stores_nothing(headers: dict[str, str]) -> None:
-    store = WatchedStore(MemoryStore())
+    store = WatchedStore()
     world = await make_world(store)
     before = await contents(world)
     store.transactions = 0
@@ -189,7 +177,7 @@ async def test_a_login_never_adopts_what_it_is_given() -> None:
 
 
 async def test_only_what_a_failed_store_kept_is_claimed() -> None:
-    store = WatchedStore(MemoryStore())
+    store = WatchedStore()
     world = await make_world(store)
     handle = await log_in(world)
     store.down = True
@@ -205,13 +193,13 @@ async def test_only_what_a_failed_store_kept_is_claimed() -> None:
 
 async def test_a_logout_that_another_one_overtook_is_nobodys() -> None:
     """The session ends between the check of its token and the call's own commit."""
-    store = WatchedStore(MemoryStore())
+    store = WatchedStore()
     world = await make_world(store)
     handle = await log_in(world)
     granted = await tokens(world, "john", "johnpassword")
 
     async def overtake(found: Found) -> None:
-        async with store.inner.transaction(TENANT) as tx:
+        async with store.transaction(TENANT) as tx:
             await tx.end_session(found.session.id, End(at=EPOCH, why=EndReason.LOGOUT))
 
     store.after_find = overtake
