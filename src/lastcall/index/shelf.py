@@ -101,6 +101,7 @@ class Shelf:
         self.refresh: dict[TokenHash, Held] = {}
         self.unended: dict[SubjectId, tuple[Held, ...]] = {}
         self.sitting: dict[SubjectId, tuple[Held, ...]] = {}
+        self.over: dict[SubjectId, list[Held]] = {}
         self.live = 0
         self.receipts: dict[ReceiptId, Receipt] = {}
         self.marks: dict[ScopeKey, tuple[Mark, ...]] = {}
@@ -150,6 +151,8 @@ class Shelf:
             if session.impersonator is not None:
                 _add(self.sitting, session.impersonator, held)
             self.live += 1
+        else:
+            self.over.setdefault(session.subject, []).append(held)
 
     def _unlink(self, held: Held, session: Session) -> None:
         del self._tokens[session.token_hash]
@@ -160,6 +163,10 @@ class Shelf:
             if session.impersonator is not None:
                 _take(self.sitting, session.impersonator, held)
             self.live -= 1
+        else:
+            self.over[session.subject].remove(held)
+            if not self.over[session.subject]:
+                del self.over[session.subject]
 
     def _compact(self) -> None:
         """Removed rows stay in the order, marked, until they are the greater part of it."""
@@ -179,6 +186,11 @@ class Shelf:
 
     def unended_of(self, subject: SubjectId) -> tuple[Session, ...]:
         return tuple(held.session for held in self.unended.get(subject, ()))
+
+    def of_subject(self, subject: SubjectId) -> list[Session]:
+        """Ended or not, in order."""
+        rows = (*self.over.get(subject, ()), *self.unended.get(subject, ()))
+        return [held.session for held in sorted(rows, key=_serial)]
 
     def unended_under(self, subject: SubjectId) -> tuple[Session, ...]:
         """The subject's, and those in which it sits in somebody else's place."""

@@ -145,9 +145,12 @@ class IndexTransaction(OutboxRows):
         return Page(sessions=page, total=len(rows), next=page[-1].serial if more else None)
 
     def _candidates(self, query: SessionQuery) -> Sequence[Session]:
-        if query.subject is not None and query.live_at is not None:
-            return self._shelf.unended_of(query.subject)[::-1]
-        return list(self._shelf.newest_first())
+        """What a subject may ask of its own must not cost more the more others there are."""
+        if query.subject is None:
+            return list(self._shelf.newest_first())
+        if query.live_at is None:
+            return self._shelf.of_subject(query.subject)[::-1]
+        return self._shelf.unended_of(query.subject)[::-1]
 
     def _matches(self, query: SessionQuery, session: Session) -> bool:
         return (
