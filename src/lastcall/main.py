@@ -98,13 +98,14 @@ async def opened(
     """Everything the verbs need, for as long as the block lasts. Raises `CannotStart`."""
     settings = configured.settings
     try:
+        country_of = open_countries(configured.geoip) if configured.geoip else None
         vault = open_vault(configured.key_file)
         store = await SqliteStore.open(
             configured.store, witness=configured.witness, accept_rollback=accept_rollback
         )
     except RolledBack as error:
         raise StoreRestored(str(error)) from error
-    except (KeyFileError, StoreUnavailable) as error:
+    except (GeoFileUnreadable, KeyFileError, StoreUnavailable) as error:
         raise CannotStart(str(error)) from error
     try:
         signer = await open_keyring(configured.signing_keys, vault, configured.issuer)
@@ -136,6 +137,7 @@ async def opened(
         applications=Reach(connectors=connectors, vault=vault, clock=clock, entropy=entropy),
         policies=settings.policies(),
         device_of=device_of,
+        country_of=country_of,
         joins={DialectName(name): one.joins for name, one in settings.dialects.items()},
     )
     try:
@@ -303,6 +305,7 @@ def _worker(settings: LastcallSettings, backends: Backends, metrics: Metrics) ->
             in_flight=outbox.in_flight,
             claim=Duration(outbox.claim),
             break_after=outbox.break_after,
+            patience=Duration(outbox.patience),
         ),
         on_tried=metrics.tried,
     )

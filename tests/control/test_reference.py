@@ -22,9 +22,9 @@ def commands(of: App, path: str = "lastcall") -> Iterator[tuple[str, App]]:
 
 
 def entry(command: str) -> str:
-    """The section of a command, its heading first."""
+    """The sections of a command, each with its heading first."""
     parts = re.split(r"^###? ", PAGE, flags=re.MULTILINE)
-    return next((part for part in parts if f"`{command}" in part.partition("\n")[0]), "")
+    return "".join(part for part in parts if f"`{command}" in part.partition("\n")[0])
 
 
 def test_every_command_and_option() -> None:

@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from lastcall.cli.asking import Where, confirm, count, new_password, operate, read_text
+from lastcall.cli.masses import Criteria, mass
 from lastcall.cli.output import Exit, Stop, put, put_json, put_table, say
 from lastcall.cli.waiting import USUAL_WAIT, watch
 from lastcall.control.records import Result
@@ -16,6 +17,7 @@ Flag = Parameter(negative=())
 Source = Annotated[Path, Parameter(allow_leading_hyphen=True)]
 Limit = Annotated[int, Parameter(validator=Number(gte=0))]
 HERE = Where()
+EVERY = Criteria()
 
 users = App(name="users", help="Accounts: import, list, disable, enable, set passwords.")
 sessions = App(name="sessions", help="Sessions: list them, end them one by one.")
@@ -177,10 +179,13 @@ def end(*ids: str, reason: str = "", where: Where = HERE) -> Exit:
 
 def logout(
     *,
-    user: str = "",
-    session: str = "",
-    dialect: str = "",
+    user: str | None = None,
+    session: str | None = None,
+    dialect: str | None = None,
     tenant_wide: Annotated[bool, Flag] = False,
+    criteria: Criteria = EVERY,
+    preview: Annotated[bool, Flag] = False,
+    at: str | None = None,
     reason: str = "",
     wait: Annotated[bool, Flag] = False,
     within: Limit = USUAL_WAIT,
@@ -188,6 +193,8 @@ def logout(
     where: Where = HERE,
 ) -> Exit:
     """End every session of an account, of a wire or of a tenant, or one session.
+
+    With further criteria, with --preview or with --at it ends exactly the set it has shown.
 
     Parameters
     ----------
@@ -199,8 +206,12 @@ def logout(
         Everything begun on this wire.
     tenant_wide
         Everybody in the tenant.
+    preview
+        Only show whom it would log out.
+    at
+        Begin at this time, such as 2026-11-21T05:00:00Z, and not now.
     reason
-        For the receipt and the audit trail.
+        For the receipt and the audit trail; needed with criteria.
     wait
         Watch every application from queued to verified or to what is in its way.
     within
@@ -209,6 +220,22 @@ def logout(
         Do not ask, where many people are concerned.
     """
     scopes = [bool(user), bool(session), tenant_wide, bool(dialect) and not user]
+    if "" in (user, session, dialect, at):
+        raise Stop("an option has no value", Exit.USAGE)
+    if criteria.given or preview or at:
+        if session or not (criteria.given or any(scopes)):
+            raise Stop("say whom by criteria, or --tenant-wide for everybody", Exit.USAGE)
+        return mass(
+            where,
+            criteria,
+            user=user,
+            dialect=dialect,
+            preview=preview,
+            at=at,
+            reason=reason,
+            wait=within if wait else None,
+            yes=yes,
+        )
     if sum(scopes) != 1:
         raise Stop("say one of --user, --session, --dialect and --tenant-wide", Exit.USAGE)
     if tenant_wide or not (user or session):
@@ -217,9 +244,9 @@ def logout(
     result = operate(
         where,
         "logout",
-        user=user,
-        session=session,
-        dialect=dialect,
+        user=user or "",
+        session=session or "",
+        dialect=dialect or "",
         everyone=tenant_wide,
         reason=reason,
     )

@@ -14,6 +14,7 @@ from lastcall.authority.sessions import list_sessions
 from lastcall.authority.subjects import add_subjects, change_subject, taken_names
 from lastcall.control.accounts import BadLines, Line, read_lines, subject_of
 from lastcall.control.applications import OF_APPLICATIONS
+from lastcall.control.masses import OF_MASSES
 from lastcall.control.parameters import ORIGIN, Operation, Parameters, caller_for
 from lastcall.control.records import Result, receipt_record, session_record, user_record
 from lastcall.domain.access import Caller, operator
@@ -176,6 +177,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "sessions.end": end_sessions,
     "logout": log_out,
     **OF_APPLICATIONS,
+    **OF_MASSES,
 }
 
 
@@ -192,6 +194,7 @@ READING = frozenset(
         "sessions.list",
         "apps.list",
         "apps.deliveries",
+        "plans.list",
         "receipts.show",
         "receipts.sign",
     }

@@ -39,6 +39,9 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     receipt: str = ""
     delivery: str = ""
     state: str = ""
+    preview: str = ""
+    plan: str = ""
+    start: int | None = None
 
 
 Operation = Callable[[Env, Parameters], Awaitable[Result]]

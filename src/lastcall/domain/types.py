@@ -1,6 +1,7 @@
 """The identifiers and units everything else is written in."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
@@ -41,6 +42,21 @@ def iso_time(at: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def instant_of(text: str) -> Instant:
+    """The other way round, for any time as in RFC 3339. Raises `ValueError`."""
+    if not TIME.fullmatch(text):
+        raise ValueError("not a time as in RFC 3339")
+    try:
+        moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("out of range") from error
+    return Instant((moment - EPOCH) // timedelta(milliseconds=1))
+
+
 class Kind(StrEnum):
     """What holds the session."""
 
@@ -58,7 +74,6 @@ class EndReason(StrEnum):
     IDLE = "idle"
     EXPIRED = "expired"
     EVICTED = "evicted"
-    REPLACED = "replaced"
     PASSWORD_CHANGED = "password-changed"
     ROLE_CHANGED = "role-changed"
     FACTOR_CHANGED = "factor-changed"

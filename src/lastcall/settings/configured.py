@@ -36,6 +36,11 @@ class Configured:
         return self.path(named) if named else self.store.with_name(self.store.name + ".heads.jsonl")
 
     @property
+    def geoip(self) -> Path | None:
+        named = self.settings.server.geoip
+        return self.path(named) if named else None
+
+    @property
     def issuer(self) -> str:
         server = self.settings.server
         return server.public_url or url_of(server.host, server.port)

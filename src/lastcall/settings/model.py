@@ -24,7 +24,8 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ServerSettings(Section, frozen=True, kw_only=True):
-    """`public_url` empty: made of host and port. `max_body` in bytes."""
+    """`public_url` empty: made of host and port. `max_body` in bytes. `geoip` is the path of a
+    MaxMind DB file that knows countries; empty: countries are not known."""
 
     host: str = "127.0.0.1"
     port: Port = 8700
@@ -33,6 +34,7 @@ class ServerSettings(Section, frozen=True, kw_only=True):
     drain_seconds: Annotated[int, msgspec.Meta(ge=0, le=3_600)] = 10
     max_body: Annotated[int, msgspec.Meta(ge=1_024, le=64 * MIB)] = MIB
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    geoip: str = ""
 
 
 class StoreSettings(Section, frozen=True, kw_only=True):
@@ -137,12 +139,14 @@ class OutboxSettings(Section, frozen=True, kw_only=True):
 
     After `break_after` failures in a row an application is left alone for a while. A try that was
     under way when a server died is taken up again `claim` after the application's own timeout.
+    A notice that does not get through for `patience` is given up, and the receipt says so.
     `ca_file` holds further authorities that applications' certificates may come from.
     """
 
     in_flight: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 1_024
     claim: Span = Span(30_000)
     break_after: AtLeastOne = 5
+    patience: Span = Span(3 * DAY)
     ca_file: str = ""
 
 

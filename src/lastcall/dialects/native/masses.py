@@ -1,8 +1,5 @@
 """Native routes for mass logouts: previewed, ended as previewed, planned, approved, cancelled."""
 
-import re
-from datetime import UTC, datetime
-
 from lastcall.authority.mass import Order, mass_logout
 from lastcall.authority.naming import named
 from lastcall.authority.plans import approve, cancel, plans
@@ -19,11 +16,18 @@ from lastcall.domain.errors import Invalid, NotFound
 from lastcall.domain.factor import Method
 from lastcall.domain.logout import Receipt
 from lastcall.domain.selection import Selection
-from lastcall.domain.types import SECOND, DialectName, Duration, Instant, PlanId, PreviewId
+from lastcall.domain.types import (
+    SECOND,
+    DialectName,
+    Duration,
+    Instant,
+    PlanId,
+    PreviewId,
+    instant_of,
+)
 from lastcall.wire import Call, Reply, iso_time, json_reply
 
 LONGEST_KEY = 200
-TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 async def preview_logout(call: Call[Settings]) -> Reply:
@@ -36,7 +40,7 @@ async def preview_logout(call: Call[Settings]) -> Reply:
         roles=frozenset(asked.roles),
         groups=frozenset(asked.groups),
         networks=asked.networks,
-        countries=frozenset(asked.countries),
+        countries=frozenset(country.upper() for country in asked.countries),
         device=asked.device,
         dialects=frozenset(map(DialectName, asked.dialects)),
         older_than=_duration(asked.older_than_seconds),
@@ -130,9 +134,6 @@ def _duration(seconds: int | None) -> Duration | None:
 def _instant(text: str) -> Instant:
     """RFC 3339."""
     try:
-        if not TIME.fullmatch(text):
-            raise ValueError
-        moment = datetime.fromisoformat(text.upper())
-        return Instant(int(moment.astimezone(UTC).timestamp() * SECOND))
-    except (ValueError, OverflowError):
+        return instant_of(text)
+    except ValueError:
         raise Invalid("start", "is not a time as in RFC 3339") from None
