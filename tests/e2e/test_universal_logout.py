@@ -140,6 +140,18 @@ def test_everyone_out_where_everybody_listens(tmp_path: Path) -> None:
         assert not lives(server, token)
 
 
+def test_a_stop_waits_for_what_is_being_told(tmp_path: Path) -> None:
+    with demo(tmp_path / "demo") as server:
+        log_in(server, JOHN)
+        words = ("logout", "--user", "john", "--json", "--config", str(server.config))
+        receipt = json.loads(lastcall(*words).stdout)["receipt"]
+        assert server.stop() == 0
+    words = ("receipts", "show", receipt, "--json", "--config", str(server.config))
+    shown = json.loads(lastcall(*words).stdout)
+    (mail,) = [row for row in shown["deliveries"] if row.get("name") == "mail"]
+    assert (mail["state"], mail["tries"]) == ("acknowledged", 1)
+
+
 class TestApplicationsOnTheCommandLine:
     def test_listing_and_trying_them(self, demo_server: Server) -> None:
         config = ("--config", str(demo_server.config))
