@@ -26,7 +26,6 @@ class Action(StrEnum):
     APPROVED = "logout-approved"
     CANCELLED = "logout-cancelled"
     CODE_SENT = "code-sent"
-    LOCKED_OUT = "locked-out"
     JOINED = "joined"
     CLIENT_ADDED = "client-added"
     CLIENT_CHANGED = "client-changed"
