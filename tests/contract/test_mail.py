@@ -22,6 +22,8 @@ from lastcall.authenticators.mail import (
 from tests.contract.authenticator import AT, MailerContract
 from tests.contract.smtp import MailServer, certificate
 
+pytestmark = pytest.mark.slow
+
 SENDER = "Lastcall <lastcall@example.com>"
 TO = "emil@example.com"
 

@@ -12,6 +12,8 @@ from lastcall.domain.errors import Busy
 from lastcall.domain.token import digest_password
 from tests.contract.authenticator import PasswordsContract
 
+pytestmark = pytest.mark.slow
+
 DIGEST = digest_password("Admin_1234")
 
 

@@ -32,6 +32,7 @@ def calls(draw: st.DrawFn) -> Call:
 
 @settings(max_examples=2_000, deadline=None)
 @given(st.lists(calls(), max_size=6))
+@pytest.mark.slow
 def test_the_quick_verdict_is_the_exhaustive_one(history: list[Call]) -> None:
     assert (not broken(history)) == explained(history)
 
