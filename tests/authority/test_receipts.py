@@ -12,7 +12,8 @@ from lastcall.authority import watching
 from lastcall.authority.audit_heads import audit_head, audit_links
 from lastcall.authority.logout import logout
 from lastcall.authority.receipts import receipt, signed_receipt
-from lastcall.authority.showing import in_words, shown_receipt, shown_status
+from lastcall.authority.showing import shown_receipt, shown_status
+from lastcall.authority.showing_parts import in_words
 from lastcall.authority.status import status
 from lastcall.authority.watching import finished_receipt, watch
 from lastcall.dialects.native import proof_shapes

@@ -9,7 +9,8 @@ from lastcall.authority.client_changes import add_client
 from lastcall.authority.clients import list_clients
 from lastcall.authority.deliveries import list_deliveries, redeliver, try_client
 from lastcall.authority.receipts import receipt, signed_receipt
-from lastcall.authority.showing import shown_delivery, shown_receipt
+from lastcall.authority.showing import shown_receipt
+from lastcall.authority.showing_parts import shown_delivery
 from lastcall.control.parameters import Operation, Parameters, caller_for
 from lastcall.control.records import Result
 from lastcall.domain.client import Ability, AccountRule, Client, Naming

@@ -11,7 +11,7 @@ from lastcall.authority.clients import list_account, list_clients, one_client
 from lastcall.authority.deliveries import list_deliveries, redeliver, try_client
 from lastcall.authority.introspect import introspect
 from lastcall.authority.joining import join
-from lastcall.authority.showing import shown_delivery
+from lastcall.authority.showing_parts import shown_delivery
 from lastcall.dialects.native import app_shapes as shapes
 from lastcall.dialects.native.callers import known
 from lastcall.dialects.native.reading import json_as, query_as
