@@ -9,7 +9,6 @@ from lastcall.egress import HttpEgress
 from tests.connectors.making import Names
 from tests.fakes import FakeSigner
 
-
 HERE = Path(__file__).parent
 
 

@@ -68,10 +68,10 @@ class Attempt:
 class Delivery:
     """One client owed one notice. `id` stays the same over all tries, for receivers to know it by.
 
-    `sid` (sealed) and `account` are the session's and the subject's names at the client. `next_at` is when
-    the next try is due, None when there is none. `claimed_until` keeps other workers off, and a
-    claim shows in `attempts`: whoever finishes a try must still find its own number there. `until`
-    is when sessions that could not be ended there are over by themselves.
+    `sid` (sealed) and `account` are the session's and the subject's names at the client.
+    `next_at` is when the next try is due, None when there is none. `claimed_until` keeps other
+    workers off, and a claim shows in `attempts`: whoever finishes a try must still find its own
+    number there. `until` is when sessions that could not be ended there are over by themselves.
     """
 
     id: DeliveryId
