@@ -86,7 +86,9 @@ class Seen:
             self.refused.add(route)
         else:
             self.granted.add(route)
-        if type(call.trail.refused) in ON_RECORD and not new:
+        no = call.trail.refused
+        noted_before = isinstance(no, LockedOut) and not no.first
+        if type(no) in ON_RECORD and not new and not noted_before:
             self.unaudited.add(route)
 
     def gaps(self) -> set[str]:
