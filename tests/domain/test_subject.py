@@ -30,6 +30,15 @@ def test_what_ends_sessions(change: dict[str, object], why: EndReason | None) ->
     assert why_sessions_end(BEFORE, replace(BEFORE, **change)) == why  # type: ignore[arg-type]
 
 
+def test_another_address_for_codes_is_another_factor() -> None:
+    """Else whoever gets hold of a session has the next code mailed to themselves."""
+    coded = replace(BEFORE, email_codes=True)
+    moved = replace(coded, email="mallory@example.com")
+    assert why_sessions_end(coded, moved) is EndReason.FACTOR_CHANGED
+    assert why_sessions_end(coded, replace(coded, email="Ann@Example.com")) is None
+    assert why_sessions_end(BEFORE, replace(BEFORE, email="mallory@example.com")) is None
+
+
 def test_enabling_again_ends_nothing() -> None:
     off = replace(BEFORE, enabled=False)
     assert why_sessions_end(off, BEFORE) is None

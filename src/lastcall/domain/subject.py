@@ -90,6 +90,15 @@ def why_sessions_end(before: Subject, after: Subject) -> EndReason | None:
         return EndReason.PASSWORD_CHANGED
     if before.role != after.role:
         return EndReason.ROLE_CHANGED
-    if (before.totp_secret, before.email_codes) != (after.totp_secret, after.email_codes):
+    if _factors(before) != _factors(after):
         return EndReason.FACTOR_CHANGED
     return None
+
+
+def _factors(subject: Subject) -> tuple[str, bool, str]:
+    """Where codes come by mail, the address is the factor."""
+    return (
+        subject.totp_secret,
+        subject.email_codes,
+        subject.email.lower() if subject.email_codes else "",
+    )
