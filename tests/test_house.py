@@ -12,6 +12,7 @@ import lastcall
 SOURCE = Path(lastcall.__file__).parent
 LIMITS = {"domain": 180, "authority": 130}  # lines a file, by top-level package
 LIMIT = 400  # lines, for every other file
+LONGEST = 60  # lines of a function, its docstring left out
 
 # Calls that ask the machine for the time, for chance or for the world. Ports answer those.
 IMPURE_CALLS = {
@@ -53,6 +54,25 @@ def test_files_stay_short() -> None:
         if lines(path) > limit(path)
     ]
     judge(offences)
+
+
+def test_functions_stay_short() -> None:
+    offences = [
+        f"{named(path)}:{function.lineno}: {function.name} has {long} lines, at most {LONGEST}"
+        for path in modules()
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (long := length(function)) > LONGEST
+    ]
+    judge(offences)
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The options of a command are described in its docstring, however many there are."""
+    first = function.body[0]
+    said = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    told = (first.end_lineno or 0) - first.lineno + 1 if said else 0
+    return (function.end_lineno or 0) - function.lineno + 1 - told
 
 
 def test_every_folder_with_code_is_a_package() -> None:

@@ -48,6 +48,7 @@ from lastcall.settings import (
     Complaint,
     Configured,
     LastcallSettings,
+    PasswordSettings,
     read_file,
     url_of,
 )
@@ -112,15 +113,7 @@ async def opened(
     except SigningKeysUnusable as error:
         await store.close()
         raise CannotStart(str(error)) from error
-    costs = settings.passwords
-    passwords = Argon2Passwords(
-        memory_kib=costs.memory_kib,
-        iterations=costs.passes,
-        lanes=costs.lanes,
-        workers=costs.concurrency,
-        queue=costs.queue,
-    )
-    mailer = _mailer(configured)
+    passwords, mailer = _passwords(settings.passwords), _mailer(configured)
     clock, entropy = SystemClock(store.floor), SystemEntropy()
     ca_file = settings.outbox.ca_file
     egress = HttpEgress(authorities=configured.path(ca_file) if ca_file else None)
@@ -156,6 +149,16 @@ async def opened(
         passwords.close()
         signer.close()
         await store.close()
+
+
+def _passwords(costs: PasswordSettings) -> Argon2Passwords:
+    return Argon2Passwords(
+        memory_kib=costs.memory_kib,
+        iterations=costs.passes,
+        lanes=costs.lanes,
+        workers=costs.concurrency,
+        queue=costs.queue,
+    )
 
 
 def _connectors(egress: Egress, signer: Signer) -> Mapping[str, Connector]:

@@ -54,7 +54,7 @@ async def log_in(world: World, code: str, who: Subject = TESS, number: int = 0) 
 
 
 async def test_one_code_in_two_hundred_hands() -> None:
-    """G81 (CVE-2026-20779): all at once, over two wires and as many addresses, it counts once."""
+    """CVE-2026-20779: all at once, over two wires and as many addresses, it counts once."""
     world = await make_crowd()
     code = totp(world)
     answers = await asyncio.gather(*(log_in(world, code, number=one) for one in range(200)))
@@ -63,7 +63,7 @@ async def test_one_code_in_two_hundred_hands() -> None:
 
 
 async def test_a_code_used_on_one_wire_is_used_on_all() -> None:
-    """G81: nor does white space make a new code of it (CVE-2025-6014)."""
+    """Nor does white space make a new code of it (CVE-2025-6014)."""
     world = await make_crowd()
     code = totp(world)
     assert (await log_in(world, code, number=0)).granted
@@ -79,7 +79,7 @@ async def test_the_window_is_one_step_to_either_side(steps: int, *, good: bool) 
 
 
 async def test_an_older_code_than_the_last_used_is_used() -> None:
-    """G83: also when the clock was set back."""
+    """Also when the clock was set back."""
     world = await make_crowd()
     assert (await log_in(world, totp(world, steps=1))).granted
     assert not (await log_in(world, totp(world))).granted
@@ -88,7 +88,7 @@ async def test_an_older_code_than_the_last_used_is_used() -> None:
 
 
 async def test_guesses_add_up_over_addresses_wires_and_sessions() -> None:
-    """G84 (AuthQuake): after five, even the right code is none, until the lock-out is over."""
+    """AuthQuake: after five, even the right code is none, until the lock-out is over."""
     world = await make_crowd()
     for number in range(5):
         assert not (await log_in(world, "000000", number=number)).granted
@@ -99,7 +99,7 @@ async def test_guesses_add_up_over_addresses_wires_and_sessions() -> None:
 
 
 async def test_a_right_password_does_not_wipe_the_guesses_out() -> None:
-    """G85: each of these logins proves the password anew; the codes still count together."""
+    """Each of these logins proves the password anew; the codes still count together."""
     world = await make_crowd()
     for number in range(4):
         await log_in(world, "000000", number=number)
@@ -111,14 +111,14 @@ async def test_a_right_password_does_not_wipe_the_guesses_out() -> None:
 
 @EVERY_WIRE
 async def test_a_digest_is_not_a_password(wire: Wire) -> None:
-    """G87: what proves the password as a second factor does not log in as one."""
+    """What proves the password as a second factor does not log in as one."""
     world = await make_crowd()
     _, shown = await wire.try_login(world, peer("monitor-a"), digest_password(PASSWORD))
     assert not shown
 
 
 async def test_a_code_is_for_the_person_it_was_sent_to() -> None:
-    """G88 (CVE-2025-64175): not for anybody else, however right it is."""
+    """CVE-2025-64175: not for anybody else, however right it is."""
     world = await make_crowd()
     assert not (await log_in(world, "", EMIL)).granted
     code = world.mailer.sent[-1][2]
@@ -141,7 +141,7 @@ async def test_only_the_newest_code_by_mail_counts_and_only_once() -> None:
 
 
 async def test_a_code_for_a_session_dies_with_it() -> None:
-    """G88: asked for before a logout, it is no good in the next session."""
+    """Asked for before a logout, it is no good in the next session."""
     world = await make_crowd()
 
     async def entered() -> dict[str, str]:
@@ -164,7 +164,7 @@ async def test_a_code_for_a_session_dies_with_it() -> None:
 
 @EVERY_WIRE
 async def test_what_is_enrolled_is_told_to_nobody_without_the_password(wire: Wire) -> None:
-    """G90: with a wrong one, an account with factors looks like one that does not exist."""
+    """With a wrong one, an account with factors looks like one that does not exist."""
     world = await make_crowd()
     known, _ = await wire.try_login(world, TESS, "wrong")
     world = await make_crowd()
@@ -175,7 +175,7 @@ async def test_what_is_enrolled_is_told_to_nobody_without_the_password(wire: Wir
 
 @EVERY_WIRE
 async def test_no_wire_takes_the_password_alone(wire: Wire) -> None:
-    """G92 (CVE-2026-32246): neither where a code can be given nor where it cannot."""
+    """CVE-2026-32246: neither where a code can be given nor where it cannot."""
     for who in (TESS, EMIL):
         world = await make_crowd()
         _, shown = await wire.try_login(world, who, SECRETS[who.username])
@@ -185,7 +185,7 @@ async def test_no_wire_takes_the_password_alone(wire: Wire) -> None:
 
 @pytest.mark.parametrize("way", ENDINGS, ids=lambda way: way.name)
 async def test_every_way_to_end_another_asks_for_the_factor(way: Ending) -> None:
-    """G92: where the tenant demands one; one's own logout needs none."""
+    """Where the tenant demands one; one's own logout needs none."""
     world = await make_crowd(policy=Policy(second_factor_for_others=True))
     by = await way.wire.enter(world, peer("admin-a"))
     held = await way.wire.enter(world, peer("monitor-b"))

@@ -48,7 +48,7 @@ def variants(token: str) -> set[str]:
 
 @pytest.mark.parametrize("wire", EXACT, ids=named)
 async def test_only_the_token_itself_is_the_token(wire: Wire) -> None:
-    """I107: no other spelling of it is good for anything, and none of them harms it."""
+    """No other spelling of it is good for anything, and none of them harms it."""
     world = await make_crowd()
     held = await wire.enter(world, WHO)
     for spelling in sorted(variants(held.token)):
@@ -105,7 +105,7 @@ def part(value: object) -> str:
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "nOnE", "HS256", "RS256", "ES256"])
 async def test_a_json_web_token_is_worth_nothing_for_its_shape(algorithm: str) -> None:
-    """I107: forged, stripped of its signature, or with a key of its own in the head."""
+    """Forged, stripped of its signature, or with a key of its own in the head."""
     world = await make_crowd()
     held = await ELVIS_API.enter(world, WHO)
     head, claims, signature = held.token.split(".")
@@ -128,7 +128,7 @@ async def test_a_json_web_token_is_worth_nothing_for_its_shape(algorithm: str) -
 
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token", "nonsense", ""])
 async def test_who_is_no_service_learns_nothing_by_introspection(hint: str) -> None:
-    """I114: a good token and an unknown one are answered alike."""
+    """A good token and an unknown one are answered alike."""
     world = await make_crowd()
     held = await NATIVE.enter(world, WHO)
     seen = set()

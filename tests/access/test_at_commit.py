@@ -49,7 +49,6 @@ LOSSES = (demoted, disabled, removed, given_a_new_password, logged_out)
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
 @pytest.mark.parametrize("way", ENDINGS, ids=lambda way: way.name)
 async def test_who_loses_authority_on_the_way_ends_nobody(way: Ending, loss: Loss) -> None:
-    """Abuse 42."""
     for at in count(1):
         store = InterposedStore()
         world = await make_crowd(store=store)

@@ -79,7 +79,7 @@ async def refused_view(way: Ending, caller: str, whom: str) -> str:
 @WAYS
 @pytest.mark.parametrize(("caller", "target"), list(product(RANKS, RANKS)))
 async def test_another_tenants(way: Ending, caller: str, target: str) -> None:
-    """Out of reach for all, and told from what does not exist by nothing (abuse 41, 51)."""
+    """Out of reach for all, and told from what does not exist by nothing."""
     foreign = await refused_view(way, caller, f"{target}-far")
     assert foreign == await refused_view(way, caller, "unknown")
 
@@ -87,13 +87,13 @@ async def test_another_tenants(way: Ending, caller: str, target: str) -> None:
 @WAYS
 @pytest.mark.parametrize("caller", ["engineer", "monitor"])
 async def test_whoever_stands_higher_looks_like_nobody(way: Ending, caller: str) -> None:
-    """Unknown, foreign and forbidden answer alike to whoever can be out-ranked (abuse 51)."""
+    """Unknown, foreign and forbidden answer alike to whoever can be out-ranked."""
     assert await refused_view(way, caller, "admin-b") == await refused_view(way, caller, "unknown")
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=named)
 async def test_another_tenants_token_is_nobodys_here(wire: Wire) -> None:
-    """A tenant's host knows its own people alone; elsewhere the same token is good (abuse 41)."""
+    """A tenant's host knows its own people alone; elsewhere the same token is good."""
     world = await make_crowd()
     held = await wire.enter(world, peer("admin-far"))
     shown = held.shown

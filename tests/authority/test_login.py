@@ -79,7 +79,7 @@ async def test_a_name_with_an_at_sign_may_be_an_email_address() -> None:
 
 @pytest.mark.parametrize("name", ["nobody", "gone", "john", "JOHN", "", "stranger"])
 async def test_every_wrong_credential_gets_the_same_refusal(name: str) -> None:
-    """Unknown, disabled, wrong, another tenant's: nothing tells them apart (I12)."""
+    """Unknown, disabled, wrong, another tenant's: nothing tells them apart."""
     world = await make_world()
     password = "wrong" if name == "john" else PASSWORDS.get(name, "x")
     with pytest.raises(BadCredentials) as refusal:
@@ -229,7 +229,6 @@ async def test_a_backup_code_counts_once() -> None:
 
 
 async def test_two_hundred_uses_of_one_code_give_one_session() -> None:
-    """Abuse case 81."""
     world = await make_world(
         policy=Policy(factor_lockout=Limit(tries=0, window=MINUTE, lockout=MINUTE))
     )

@@ -108,7 +108,7 @@ async def test_without_the_permission_rank_does_not_help(name: str) -> None:
 
 
 async def test_unknown_foreign_and_forbidden_look_the_same() -> None:
-    """I12: to whoever could be out-ranked."""
+    """To whoever could be out-ranked."""
     world = await make_world()
     actor = await begin(world, "engineer")
     boss = await begin(world, "admin")

@@ -174,7 +174,6 @@ async def test_it_needs_the_permission_a_reason_a_factor_and_ones_own_fresh_prev
 
 
 async def test_the_same_order_twice_is_one_and_another_under_its_key_is_refused() -> None:
-    """Abuse case 150."""
     world = await make_world()
     await begin(world, "john", dialect="elvis")
     made = await preview(world.env, BOSS, ELVIS)
@@ -190,7 +189,6 @@ async def test_the_same_order_twice_is_one_and_another_under_its_key_is_refused(
 
 
 async def test_a_scheduled_one_waits_and_can_be_cancelled() -> None:
-    """Abuse case 148."""
     world = await make_world()
     victim = await begin(world, "john", dialect="elvis")
     made = await preview(world.env, BOSS, ELVIS)

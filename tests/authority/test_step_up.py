@@ -91,7 +91,6 @@ async def test_stepping_up_can_replace_the_token() -> None:
 
 
 async def test_an_emailed_code_serves_the_session_it_was_asked_for_in() -> None:
-    """Abuse case 88."""
     world = await make_world()
     with pytest.raises(SecondFactorRequired):
         await begin(world, "emil", takes_code=True)

@@ -96,7 +96,6 @@ async def test_a_change_cannot_move_an_account() -> None:
 
 
 async def test_a_removed_account_is_out_and_its_successor_is_somebody_else() -> None:
-    """Abuse case 21."""
     world = await make_world()
     begun = await begin(world, "john")
     done = await remove_subject(world.env, BOSS, begun.subject.id)
@@ -122,7 +121,7 @@ async def test_adding_is_all_or_nothing() -> None:
 
 
 async def test_deadlines_are_swept_and_tombstones_outlive_their_tokens() -> None:
-    """I20: nothing goes before its retention, and nothing by size."""
+    """Nothing goes before its retention, and nothing by size."""
     world = await make_world(policy=Policy(retention=Duration(3 * DAY)))
     idle, absolute = await begin(world, "john"), await begin(world, "john")
     while await sweep(world.env):
@@ -145,7 +144,6 @@ async def test_deadlines_are_swept_and_tombstones_outlive_their_tokens() -> None
 
 
 async def test_a_refresh_token_counts_once_and_reuse_ends_the_family() -> None:
-    """Abuse case 7."""
     world = await make_world()
     begun = await begin(world, "john", refreshable=True)
     world.clock.advance(HOUR)

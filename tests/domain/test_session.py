@@ -32,7 +32,7 @@ def test_a_revocation_covers_older_logins_and_not_its_own_serial_or_newer() -> N
 def test_what_does_not_count_never_counts_later(
     one: Session, now: Instant, later: Instant, revoked: Serial, more: Serial
 ) -> None:
-    """Time and revocations only ever take away (I2)."""
+    """Time and revocations only ever take away."""
     later, more = max(now, later), max(revoked, more)
     if state_of(one, now, revoked) is not State.LIVE:
         assert state_of(one, later, more) is not State.LIVE

@@ -190,7 +190,6 @@ async def test_what_is_known_after_one_try(
 
 
 async def test_a_connector_that_hangs_is_cut_off_and_delays_nobody() -> None:
-    """I17, abuse case 122."""
     world = await make_world()
 
     async def hang() -> Told:
@@ -265,7 +264,7 @@ async def test_two_workers_share_without_sending_twice() -> None:
 
 
 async def test_a_worker_that_died_in_the_middle_leaves_a_doubt_and_no_gap() -> None:
-    """I7: its claim runs out, another repeats, and a refusal of the repeat proves nothing."""
+    """Its claim runs out, another repeats, and a refusal of the repeat proves nothing."""
     world = await make_world()
     rows = await owe(world, [client(world, "wiki")])
     over = asyncio.Event()
