@@ -1,0 +1,171 @@
+"""A real house in a temporary folder: the backends a server has, with people and applications."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lastcall.authority.sweep import sweep
+from lastcall.domain.client import Client
+from lastcall.domain.origin import Origin
+from lastcall.domain.session import Device, Participant, Session
+from lastcall.domain.subject import Subject
+from lastcall.domain.token import digest_password, hash_token
+from lastcall.domain.types import (
+    DAY,
+    HOUR,
+    ClientId,
+    DialectName,
+    Duration,
+    Instant,
+    Kind,
+    Serial,
+    SessionId,
+    SubjectId,
+    TenantId,
+    later,
+)
+from lastcall.main import Backends, configured, opened
+from lastcall.outward import sealed_sid
+from lastcall.ports import Entropy
+
+TENANT = TenantId("default")
+ORIGIN = Origin(dialect=DialectName("native"), address="192.0.2.7", port=40_000, host="login")
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+SLICE = 1_000
+"""Rows written in one transaction while a house is furnished."""
+
+CONFIG = """\
+[server]
+port = %d
+log_level = "error"
+
+[store]
+url = "sqlite:lastcall.db"
+"""
+
+
+@asynccontextmanager
+async def temporary_house() -> AsyncIterator[Backends]:
+    with tempfile.TemporaryDirectory(prefix="lastcall-bench-") as folder:
+        async with house(Path(folder)) as backends:
+            yield backends
+
+
+@asynccontextmanager
+async def house(folder: Path) -> AsyncIterator[Backends]:
+    async with opened(configured(config_in(folder), {})) as backends:
+        yield backends
+
+
+def config_in(folder: Path, port: int = 0) -> Path:
+    path = folder / "lastcall.toml"
+    path.write_text(CONFIG % port, encoding="ascii")
+    return path
+
+
+def application(backends: Backends, number: int, uri: str, *, always: bool = False) -> Client:
+    now = backends.env.clock.now()
+    return Client(
+        id=ClientId(f"c_{number}"),
+        tenant=TENANT,
+        name=f"application {number}",
+        connector="backchannel",
+        settings={"uri": uri, "client_id": f"application-{number}", "alg": "ES256"},
+        always=always,
+        private=True,
+        created=now,
+        changed=now,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Furnished:
+    subject: Subject
+    session: Session
+
+
+async def add_applications(backends: Backends, clients: Iterable[Client]) -> None:
+    async with backends.env.store.transaction(TENANT) as tx:
+        for client in clients:
+            await tx.put_client(client)
+
+
+async def furnish(
+    backends: Backends, many: int, clients: Sequence[Client] = (), *, first: int = 0
+) -> list[Furnished]:
+    """So many people, each with one session that all these applications have joined."""
+    made: list[Furnished] = []
+    while len(made) < many:
+        async with backends.env.store.transaction(TENANT) as tx:
+            for number in range(first + len(made), first + min(len(made) + SLICE, many)):
+                subject = _subject(backends, number)
+                await tx.add_subject(subject)
+                serial = await tx.next_serial()
+                session = _session(backends, number, subject, serial, clients)
+                await tx.add_session(session)
+                made.append(Furnished(subject, session))
+    return made
+
+
+def mint(entropy: Entropy, _id: SessionId, _expires: Instant) -> str:
+    return f"lct_{entropy.bytes(32).hex()}"
+
+
+def token(number: int) -> str:
+    """Of the length and the look of a real one."""
+    return f"lct_{number:043d}"
+
+
+def _subject(backends: Backends, number: int) -> Subject:
+    now = backends.env.clock.now()
+    return Subject(
+        id=SubjectId(f"u_{number:016d}"),
+        tenant=TENANT,
+        username=f"person{number}",
+        password_hash=digest_password(f"password of {number}"),
+        role="monitor",
+        version=Serial(0),
+        created=now,
+        changed=now,
+        email=f"person{number}@example.com",
+    )
+
+
+def _session(
+    backends: Backends, number: int, subject: Subject, serial: Serial, clients: Sequence[Client]
+) -> Session:
+    now = backends.env.clock.now()
+    vault = backends.env.vault
+    return Session(
+        id=SessionId(f"s{number:016d}"),
+        tenant=TENANT,
+        subject=subject.id,
+        token_hash=hash_token(token(number)),
+        serial=serial,
+        dialect=ORIGIN.dialect,
+        kind=Kind.API,
+        address=ORIGIN.address,
+        port=ORIGIN.port,
+        host=ORIGIN.host,
+        user_agent=AGENT,
+        device=Device(type="desktop", name="Firefox", version="128.0", os_name="Linux"),
+        factors=(),
+        created=now,
+        last_seen=now,
+        idle=Duration(HOUR),
+        expires=later(now, DAY),
+        participants=tuple(
+            Participant(
+                client=client.id, sid=sealed_sid(vault, client.id, f"sid-{number}"), account=""
+            )
+            for client in clients
+        ),
+    )
+
+
+async def swept(backends: Backends) -> None:
+    """Until nothing is left that a logout has still to end."""
+    while await backends.env.store.unswept():
+        await sweep(backends.env)
