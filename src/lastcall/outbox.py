@@ -118,7 +118,7 @@ class Worker:
     _circuits: dict[ClientId, Circuit] = field(default_factory=dict)
     _limits: dict[ClientId, int] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _finished: list[Finished] = field(default_factory=list)
+    _finished: dict[TenantId, list[Finished]] = field(default_factory=dict)
     _stopping: bool = False
 
     def wake(self) -> None:
@@ -141,14 +141,18 @@ class Worker:
 
     async def turn(self) -> int:
         """Write down what has finished, begin what is due; how many tries have begun."""
-        await self._write_down()
-        return await self._take()
+        due = self._due()
+        begun = 0
+        for tenant in list({**self._finished, **due}):
+            begun += await self._round(tenant, due.get(tenant, []))
+        return begun
 
     async def rest(self) -> None:
         """Wait for the tries that are under way, and write them down."""
         while self._tasks:
             await asyncio.wait(self._tasks)
-        await self._write_down()
+        for tenant in list(self._finished):
+            await self._round(tenant, [])
 
     def stop(self) -> None:
         self._stopping = True
@@ -172,25 +176,36 @@ class Worker:
         slots = circuit.slots(self._limits.get(client, 1), now)
         return slots - self._running[client]
 
-    async def _take(self) -> int:
-        """Claim what is due and free to go; how many tries have begun."""
+    def _due(self) -> dict[TenantId, list[DeliveryId]]:
+        """What is due and free to go."""
         now = self.env.clock.now()
         room = self.pace.in_flight - len(self._tasks)
-        if room <= 0:
-            return 0
-        due = self.env.store.due(now, most_of_one=64, limit=room, but_not=self._resting(now))
         by_tenant: dict[TenantId, list[DeliveryId]] = {}
-        for tenant, delivery, _client in due:
-            by_tenant.setdefault(tenant, []).append(delivery)
-        jobs: list[Job] = []
-        for tenant, ids in by_tenant.items():
+        if room > 0:
+            resting = self._resting(now)
+            due = self.env.store.due(now, most_of_one=64, limit=room, but_not=resting)
+            for tenant, delivery, _client in due:
+                by_tenant.setdefault(tenant, []).append(delivery)
+        return by_tenant
+
+    async def _round(self, tenant: TenantId, due: Sequence[DeliveryId]) -> int:
+        """Write down what a tenant's tries came to and claim what is due, in one transaction."""
+        finished = self._finished.pop(tenant, [])
+        try:
             async with self.env.store.transaction(tenant) as tx:
-                jobs.extend(await self._claim(tx, ids))
+                settled = [await self._settle(tx, one) for one in finished]
+                jobs = await self._claim(tx, due)
+        except StoreUnavailable:
+            self._finished.setdefault(tenant, []).extend(finished)
+            raise
         for job in jobs:
             self._running[job.delivery.client] += 1
             task = asyncio.create_task(self._try(job))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        for one, delivery in zip(finished, settled, strict=True):
+            if self.on_tried is not None and delivery is not None:
+                self.on_tried(one.job.client, delivery, one.attempt)
         return len(jobs)
 
     async def _claim(self, tx: Transaction, ids: Iterable[DeliveryId]) -> Sequence[Job]:
@@ -255,7 +270,8 @@ class Worker:
             dead=told.dead,
             retry_after=told.retry_after,
         )
-        self._finished.append(Finished(job=job, attempt=attempt))
+        finished = self._finished.setdefault(job.delivery.tenant, [])
+        finished.append(Finished(job=job, attempt=attempt))
         self.wake()
 
     async def _told(self, job: Job) -> Told:
@@ -274,23 +290,6 @@ class Worker:
             return Told(outcome=Outcome.RETRY, error="a secret of this client cannot be opened")
         except Exception as error:  # noqa: BLE001  # a connector's fault is a failed try
             return Told(outcome=Outcome.UNKNOWN, error=f"fault {type(error).__name__}")
-
-    async def _write_down(self) -> None:
-        """Everything that has finished, one transaction a tenant."""
-        finished, self._finished = self._finished, []
-        by_tenant: dict[TenantId, list[Finished]] = {}
-        for one in finished:
-            by_tenant.setdefault(one.job.delivery.tenant, []).append(one)
-        for tenant, some in by_tenant.items():
-            try:
-                async with self.env.store.transaction(tenant) as tx:
-                    now = [await self._settle(tx, one) for one in some]
-            except StoreUnavailable:
-                self._finished.extend(some)
-                raise
-            for one, delivery in zip(some, now, strict=True):
-                if self.on_tried is not None and delivery is not None:
-                    self.on_tried(one.job.client, delivery, one.attempt)
 
     async def _settle(self, tx: Transaction, one: Finished) -> Delivery | None:
         """Only if the claim is still this worker's: its number is the delivery's newest."""
