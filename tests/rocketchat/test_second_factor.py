@@ -1,12 +1,15 @@
 """Second factors on the Rocket.Chat wire: once, from here, for a while, and never a weaker one."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from lastcall.dialects.rocketchat.settings import Settings
 from lastcall.domain.policy import Policy
 from lastcall.domain.types import MINUTE
+from lastcall.index import Changed, Report, Touched
+from lastcall.stores.memory import AtOnce, MemoryStore
 from tests.rocketchat.client import Client, said, sha, totp
 from tests.world import make_world
 
@@ -161,3 +164,24 @@ async def test_that_rule_outranks_the_settings_of_this_wire() -> None:
     assert await end(admin, target, x_2fa_code=sha("admin")) == (200, "")
     world.clock.advance(5 * MINUTE)
     assert await end(admin) == (400, "totp-required")
+
+
+class Writes(AtOnce):
+    """How many transactions had something to write: what an answer waits for."""
+
+    number = 0
+
+    def append(self, ticket: int, changes: Sequence[Changed | Touched], report: Report) -> bool:
+        self.number += 1
+        return super().append(ticket, changes, report)
+
+
+async def test_asking_for_a_code_takes_as_long_whoever_the_name_is_of() -> None:
+    """Known, disabled, without an address, unknown: as many waits for the disk (I12)."""
+    log = Writes()
+    client = Client(world=await make_world(MemoryStore(log)))
+    for allowed in (True,) * Settings().email_codes_per_hour + (False,):
+        for name in ("emil", "gone", "monitor", "nobody", "nobody@example.com"):
+            before = log.number
+            await client.post("users.2fa.sendEmailCode", {"emailOrUsername": name})
+            assert (name, log.number - before) == (name, int(allowed))

@@ -3,14 +3,16 @@
 from dataclasses import replace
 
 from lastcall.domain.access import Caller
-from lastcall.domain.attempts import Code
+from lastcall.domain.attempts import Code, Strikes
 from lastcall.domain.audit import Action, Event, Outcome
 from lastcall.domain.origin import Origin
 from lastcall.domain.subject import Subject
-from lastcall.domain.types import Instant, SessionId, later
+from lastcall.domain.types import Instant, SessionId, TenantId, later
 from lastcall.ports import Env, Transaction
 
 DIGITS = 6
+
+NOBODY = "code:nobody"
 
 LOGIN = "login"
 """The purpose of codes for a login that is under way."""
@@ -74,6 +76,15 @@ def _mac(env: Env, subject: Subject, purpose: str, text: str) -> str:
     return env.vault.mac(text, f"email-code:{subject.id}:{purpose}")
 
 
+async def code_for_nobody(env: Env, tenant: TenantId) -> None:
+    """Writes as durably as a code that is put out, and always the same row.
+
+    Without it the time of an answer would tell which names there are.
+    """
+    async with env.store.transaction(tenant) as tx:
+        await tx.put_strikes(Strikes(key=NOBODY, count=1, since=env.clock.now()))
+
+
 async def code_by_request(
     env: Env, subject: Subject | None, origin: Origin, caller: Caller | None = None
 ) -> None:
@@ -81,7 +92,10 @@ async def code_by_request(
 
     Does nothing, and says nothing, for a name that is unknown or cannot get mail.
     """
-    if subject is None or not subject.enabled or not subject.email:
+    if subject is None:
+        return
+    if not subject.enabled or not subject.email:
+        await code_for_nobody(env, subject.tenant)
         return
     session = caller.session if caller else None
     await send_code(env, subject, origin, step_up_purpose(session.id) if session else LOGIN)

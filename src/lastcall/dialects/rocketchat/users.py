@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lastcall.authority.accounts import account, account_called
-from lastcall.authority.codes import code_by_request
+from lastcall.authority.codes import code_by_request, code_for_nobody
 from lastcall.authority.logout import logout
 from lastcall.authority.subjects import change_subject
 from lastcall.dialects.rocketchat.gate import authenticated, counted, proven
@@ -14,6 +14,7 @@ from lastcall.dialects.rocketchat.words import Failure, success
 from lastcall.domain.access import Caller
 from lastcall.domain.errors import NotAuthenticated, NotFound
 from lastcall.domain.logout import OfSubject
+from lastcall.domain.subject import Subject
 from lastcall.domain.types import HOUR, SessionId, SubjectId
 from lastcall.wire import Call, Reply, iso_time
 
@@ -63,16 +64,16 @@ async def send_email_code(call: Call[Settings]) -> Reply:
     name = body.get("emailOrUsername") if isinstance(body, dict) else None
     if not isinstance(name, str) or not name:
         raise Failure("emailOrUsername is required", "error-parameter-required")
+    found: Subject | None = None
     if caller is not None:
-        subject = await account(call.env, caller)
+        found = await account(call.env, caller)
     else:
         found = await account_called(call.env, call.tenant, name, with_email=True)
-        if found is None:
-            return success()
-        subject = found
-    key = f"{call.tenant} e-mail codes of {subject.id}"
+    key = f"{call.tenant} e-mail codes of {found.id if found else name}"
     if call.limiter.hit(key, call.settings.email_codes_per_hour, HOUR).allowed:
-        await code_by_request(call.env, subject, call.origin, caller)
+        if found is None:
+            await code_for_nobody(call.env, call.tenant)
+        await code_by_request(call.env, found, call.origin, caller)
     return success()
 
 
