@@ -219,7 +219,9 @@ class Worker:
             client = await tx.client(delivery.client)
             connector = self.connectors.get(client.connector) if client else None
             if client is None or connector is None or not client.can_be_told:
-                await tx.put_delivery(_untellable(delivery, now))
+                untold = _untellable(delivery, now)
+                await tx.put_delivery(untold)
+                await tx.record(_event(untold, now))
                 continue
             self._limits[client.id] = client.concurrency
             if self._free(client.id, now) <= mine[client.id]:

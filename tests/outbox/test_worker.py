@@ -315,6 +315,10 @@ async def test_a_client_that_was_muted_since_cannot_be_told(change: dict[str, An
         await tx.put_client(client(world, "wiki", **change))
     assert await one_round(at_work(world, Scripted())) == 0
     assert await states(world, rows) == [DeliveryState.CANNOT_BE_TOLD]
+    async with world.env.store.transaction(TENANT) as tx:
+        last = (await tx.records())[-1].event
+    assert (last.action, last.outcome, last.code) == ("delivery", "refused", "cannot-be-told")
+    assert last.target == rows[0].id
 
 
 async def test_a_secret_that_cannot_be_opened_is_that_clients_trouble_alone() -> None:
