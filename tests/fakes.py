@@ -116,6 +116,10 @@ class FakeSigner:
         algorithms = ("RS256", "ES256", "EdDSA")
         return {"keys": [{"kid": f"fake-{alg}", "use": "sig", "alg": alg} for alg in algorithms]}
 
+    async def rotate(self, alg: str | None = None) -> None:
+        if alg not in (None, "RS256", "ES256", "EdDSA"):
+            raise ValueError(f"no key for {alg}")
+
 
 class FakeApplications:
     """Knows every wire but one; an application answers by what its `url` begins with."""

@@ -39,6 +39,9 @@ class Nowhere:
     def jwks(self) -> Mapping[str, object]:
         return {"keys": []}
 
+    async def rotate(self, alg: str | None = None) -> None:
+        raise ValueError("no keys here")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:

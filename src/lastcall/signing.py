@@ -97,6 +97,8 @@ class Keyring:
 
         What was signed stays verifiable. Nothing changes before the new file is on disk.
         """
+        if alg is not None and alg not in ALGORITHMS:
+            raise ValueError(f"no key for {alg}")
         turned = ALGORITHMS if alg is None else (alg,)
         fresh = await asyncio.to_thread(lambda: [_made(one, KeyState.NEXT) for one in turned])
         keys = [*(_turned(key) if key.alg in turned else key for key in self._keys), *fresh]

@@ -50,6 +50,9 @@ class Ed25519Signer:
         key = {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.kid, "use": "sig"}
         return {"keys": [{**key, "alg": "EdDSA"}]}
 
+    async def rotate(self, alg: str | None = None) -> None:
+        raise ValueError(f"one key for good, not {alg}")
+
 
 def encoded(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 from lastcall import __version__
 from lastcall.cli.apps import apps, receipts
 from lastcall.cli.asking import CONFIG, confirm, load
+from lastcall.cli.keys import keys
 from lastcall.cli.masses import plans
 from lastcall.cli.operators import Flag, logout, sessions, users
 from lastcall.cli.output import Exit, Stop, put, put_json, say
@@ -34,6 +35,7 @@ app.command(users)
 app.command(sessions)
 app.command(logout)
 app.command(plans)
+app.command(keys)
 app.command(apps)
 app.command(receipts)
 app.command(verify)

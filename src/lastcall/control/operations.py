@@ -14,6 +14,7 @@ from lastcall.authority.sessions import list_sessions
 from lastcall.authority.subjects import add_subjects, change_subject, taken_names
 from lastcall.control.accounts import BadLines, Line, read_lines, subject_of
 from lastcall.control.applications import OF_APPLICATIONS
+from lastcall.control.keys import OF_KEYS
 from lastcall.control.masses import OF_MASSES
 from lastcall.control.parameters import ORIGIN, Operation, Parameters, caller_for
 from lastcall.control.records import Result, receipt_record, session_record, user_record
@@ -178,6 +179,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "logout": log_out,
     **OF_APPLICATIONS,
     **OF_MASSES,
+    **OF_KEYS,
 }
 
 
@@ -197,6 +199,7 @@ READING = frozenset(
         "plans.list",
         "receipts.show",
         "receipts.sign",
+        "keys.list",
     }
 )
 """Operations that change nothing; a watcher asks the same many times a second."""

@@ -37,6 +37,7 @@ class Action(StrEnum):
     SUBJECT_CHANGED = "subject-changed"
     SUBJECT_REMOVED = "subject-removed"
     IMPERSONATED = "impersonated"
+    KEYS_ROTATED = "keys-rotated"
     STORE_RESTORED = "store-restored"
 
 

@@ -73,6 +73,13 @@ class Signer(Protocol):
         """The public keys, those retired and those to come included (RFC 7517)."""
         ...
 
+    async def rotate(self, alg: str | None = None) -> None:
+        """Sign with the next key of an algorithm, or of all; what was signed stays verifiable.
+
+        Raises `ValueError` for an algorithm there is no key for.
+        """
+        ...
+
 
 class Applications(Protocol):
     """How applications can be reached: one connector for each wire there is."""
