@@ -66,7 +66,7 @@ class Receivers:
         me.heard += 1
         try:
             text = parse_qs(asked.body.decode("ascii"))["logout_token"][0]
-            keys = KeySet.import_key_set(self.keys())  # type: ignore[arg-type]
+            keys = KeySet.import_key_set(self.keys())  # type: ignore[arg-type]  # a JWKS as read
             claims = jwt.decode(text, keys, algorithms=["ES256"]).claims
             if claims["aud"] != "wiki" or LOGOUT not in claims["events"] or "nonce" in claims:
                 raise KeyError
