@@ -339,3 +339,27 @@ async def test_a_notice_is_given_up_when_the_patience_is_over() -> None:
         await one_round(worker)
         world.clock.advance(6_500)
     assert await states(world, rows) == [DeliveryState.UNREACHABLE]
+
+
+@pytest.mark.slow
+async def test_one_that_hangs_among_ten_thousand_delays_nobody() -> None:
+    """All the others are told while the one is still hanging, though it was owed first."""
+    world = await make_world()
+    over = asyncio.Event()
+
+    async def hang() -> Told:
+        await over.wait()
+        return DONE
+
+    clients = [client(world, f"app-{number}", timeout=Duration(60_000)) for number in range(10_000)]
+    rows = await owe(world, clients)
+    worker = at_work(world, Scripted(answers={"app-0": hang}))
+    running = asyncio.create_task(worker.run())
+    async with asyncio.timeout(60):
+        while world.env.store.outbox_depth().get(DeliveryState.ACKNOWLEDGED, 0) < len(rows) - 1:  # noqa: ASYNC110  # what is watched is the store
+            await asyncio.sleep(0.01)
+    assert await states(world, rows[:1]) == [DeliveryState.QUEUED]
+    over.set()
+    worker.stop()
+    await running
+    assert set(await states(world, rows)) == {DeliveryState.ACKNOWLEDGED}
