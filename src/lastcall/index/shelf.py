@@ -35,9 +35,7 @@ from lastcall.domain.types import (
 from lastcall.index.intentions import Intentions
 from lastcall.index.outbox import DueQueue, Outbox
 from lastcall.index.wheel import Wheel
-
-ScopeKey = SessionId | tuple[SubjectId | None, DialectName | None]
-"""A scope without its tenant and exception: one session, or (subject or any, dialect or any)."""
+from lastcall.ports.feed import ScopeKey
 
 Mark = tuple[Serial, SessionId | None]
 """One revocation of a scope: its serial, and the session it spares."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from types import TracebackType
 from typing import Protocol
+from uuid import uuid4
 
 from lastcall.domain.audit import Record
 from lastcall.domain.delivery import Delivery, DeliveryId, DeliveryState
@@ -14,15 +15,17 @@ from lastcall.domain.logout import Receipt
 from lastcall.domain.session import Session, touched
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import ClientId, Instant, ReceiptId, SessionId, TenantId, TokenHash
-from lastcall.index.shelf import Held, ScopeKey, keys_of, scope_keys
+from lastcall.index.feed import IndexFeed
+from lastcall.index.shelf import Held, keys_of, scope_keys
 from lastcall.index.tables import Changed, Fact, Index, Touched
 from lastcall.index.transaction import IndexTransaction
 from lastcall.ports import Found
+from lastcall.ports.feed import Mark, ScopeKey
 
 Report = Callable[[int, BaseException | None], None]
 """Called on the event loop: everything up to this ticket is durable, or it failed for good."""
 
-Mark = TokenHash | tuple[TenantId, ScopeKey]
+Concern = TokenHash | tuple[TenantId, ScopeKey]
 """What a change is about: the tokens of a session, or everything in a scope."""
 
 TOUCH_EVERY = 1.0
@@ -57,7 +60,8 @@ class Log(Protocol):
 class Ticket:
     """Changes on their way to the disk, and who waits for them."""
 
-    about: Sequence[Mark]
+    about: Sequence[Concern]
+    doubtful: Sequence[Mark]
     records: Sequence[Record]
     owed: bool
     waiters: list[asyncio.Future[None]] = field(default_factory=list)
@@ -84,6 +88,7 @@ class IndexStore:
         self.on_record: Callable[[Record], None] | None = None
         self.on_owed: Callable[[], None] | None = None
         self.index = index
+        self.feed = IndexFeed(uuid4().hex, 0, self._confirmed)
         self._refusal: StoreUnavailable | None = None
         self._log = log
         self._turn = asyncio.Lock()
@@ -91,7 +96,7 @@ class IndexStore:
         self._closed = False
         self._submitted = 0
         self._durable = 0
-        self._undurable: dict[Mark, int] = {}
+        self._undurable: dict[Concern, int] = {}
         self._pending: dict[int, Ticket] = {}
         self._uses: dict[Held, None] = {}
         self._flush: asyncio.TimerHandle | None = None
@@ -204,7 +209,8 @@ class IndexStore:
         ticket = self._submitted + 1
         at_once = self._log.append(ticket, changes, self._report)
         self._submitted = ticket
-        about: list[Mark] = []
+        about: list[Concern] = []
+        doubtful: list[Mark] = []
         records: list[Record] = []
         owed = False
         for change in changes:
@@ -214,12 +220,20 @@ class IndexStore:
                 elif isinstance(change.after, Delivery):
                     owed = owed or _to_be_tried(change.before, change.after)
                 else:
-                    about += _about(change)
+                    concerned = _about(change)
+                    about += concerned
+                    if change.before is not None or not isinstance(change.after, Session):
+                        doubtful += [_mark(change.tenant, one) for one in concerned]
         for mark in about:
             self._undurable[mark] = ticket
-        self._pending[ticket] = Ticket(about, records, owed)
+        self._pending[ticket] = Ticket(about, doubtful, records, owed)
         if at_once:
             self._report(ticket, None)
+
+    async def _confirmed(self) -> None:
+        """Alone on its record, this node has acknowledged whatever anybody has."""
+        if self._refusal is not None:
+            raise _again(self._refusal)
 
     async def _wait_for(self, ticket: int) -> None:
         pending = self._pending.get(ticket)
@@ -243,6 +257,7 @@ class IndexStore:
                 for record in done.records:
                     self.on_record(record)
             owed = owed or done.owed
+            self.feed.publish(self._durable, done.doubtful)
             for waiter in done.waiters:
                 if not waiter.done():
                     waiter.set_result(None)
@@ -343,7 +358,7 @@ def _to_be_tried(before: Fact | None, after: Delivery) -> bool:
     )
 
 
-def _about(change: Changed) -> list[Mark]:
+def _about(change: Changed) -> list[Concern]:
     """What a check of which tokens depends on: nothing, for most tables."""
     match (change.before, change.after):
         case (Session() as before, Session() as after):
@@ -356,6 +371,10 @@ def _about(change: Changed) -> list[Mark]:
             return [(change.tenant, key) for key in keys_of(one.revocation.scope)]
         case _:
             return []
+
+
+def _mark(tenant: TenantId, concern: Concern) -> Mark:
+    return Mark(tenant, concern if isinstance(concern, bytes) else concern[1])
 
 
 def _again(failed: StoreUnavailable) -> StoreUnavailable:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from lastcall.domain.policy import Policy
 from lastcall.domain.session import Device
 from lastcall.domain.types import DialectName, TenantId
+from lastcall.ports.feed import Entry, Feed, Mark, Position, ScopeKey
 from lastcall.ports.machine import (
     Applications,
     Clock,
@@ -23,11 +24,16 @@ __all__ = [
     "Applications",
     "Clock",
     "Entropy",
+    "Entry",
     "Env",
+    "Feed",
     "Found",
     "Mailer",
+    "Mark",
     "Page",
     "Passwords",
+    "Position",
+    "ScopeKey",
     "SessionQuery",
     "Signer",
     "Store",

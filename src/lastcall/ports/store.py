@@ -25,6 +25,7 @@ from lastcall.domain.types import (
     TenantId,
     TokenHash,
 )
+from lastcall.ports.feed import Feed
 from lastcall.ports.reading import Found, Page, SessionQuery
 
 
@@ -242,6 +243,11 @@ class Transaction(Protocol):
 
 class Store(Protocol):
     """The record of truth. Raises `StoreUnavailable` from anything it cannot vouch for."""
+
+    @property
+    def feed(self) -> Feed:
+        """What became doubtful, for those who remember answers."""
+        ...
 
     def transaction(self, tenant: TenantId) -> AbstractAsyncContextManager[Transaction]: ...
 

@@ -1,0 +1,59 @@
+"""The feed of a store on the index: what is doubtful is told once, in order, or all is forgotten."""
+
+import asyncio
+
+from lastcall.domain.types import SessionId, TenantId
+from lastcall.index import IndexFeed
+from lastcall.ports import Entry, Mark, Position
+
+ONE = Mark(TenantId("default"), SessionId("one"))
+TWO = Mark(TenantId("default"), SessionId("two"))
+
+
+async def confirmed() -> None:
+    return None
+
+
+def a_feed(keep: int = 100) -> IndexFeed:
+    return IndexFeed("e", 7, confirmed, keep)
+
+
+def test_entries_after_a_position_come_in_order() -> None:
+    feed = a_feed()
+    feed.publish(8, [ONE])
+    feed.publish(9, [])
+    feed.publish(10, [TWO])
+    assert feed.position == Position("e", 10)
+    assert feed.after(Position("e", 7)) == [Entry(8, (ONE,)), Entry(10, (TWO,))]
+    assert feed.after(Position("e", 8)) == [Entry(10, (TWO,))]
+    assert feed.after(Position("e", 10)) == []
+
+
+def test_a_position_it_cannot_answer_for_is_none() -> None:
+    feed = a_feed(keep=1)
+    feed.publish(8, [ONE])
+    feed.publish(9, [TWO])
+    assert feed.after(Position("e", 7)) is None
+    assert feed.after(Position("e", 8)) == [Entry(9, (TWO,))]
+    assert feed.after(Position("e", 10)) is None
+    assert feed.after(Position("other", 9)) is None
+
+
+def test_another_epoch_forgets_everything() -> None:
+    feed = a_feed()
+    feed.publish(8, [ONE])
+    feed.restart("f", 3)
+    assert feed.position == Position("f", 3)
+    assert feed.after(Position("e", 8)) is None
+    assert feed.after(Position("f", 3)) == []
+
+
+async def test_who_waits_is_woken_by_any_progress() -> None:
+    feed = a_feed()
+    waiting = asyncio.create_task(feed.beyond(Position("e", 7)))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    feed.publish(8, [])
+    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(feed.beyond(Position("e", 7)), 1)
+    assert await feed.current() == Position("e", 8)
