@@ -17,12 +17,14 @@ from lastcall.ports.machine import (
     Totp,
     Vault,
 )
+from lastcall.ports.observing import Condition, Observer, Unobserved
 from lastcall.ports.reading import Found, Page, SessionQuery, searchable
 from lastcall.ports.store import Store, Transaction
 
 __all__ = [
     "Applications",
     "Clock",
+    "Condition",
     "Entropy",
     "Entry",
     "Env",
@@ -30,6 +32,7 @@ __all__ = [
     "Found",
     "Mailer",
     "Mark",
+    "Observer",
     "Page",
     "Passwords",
     "Position",
@@ -39,6 +42,7 @@ __all__ = [
     "Store",
     "Totp",
     "Transaction",
+    "Unobserved",
     "Vault",
     "searchable",
 ]
