@@ -1,0 +1,53 @@
+"""The composition root: the one package that knows which backends are in use."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lastcall.control.operations import run
+from lastcall.control.records import Result
+from lastcall.dialects import DIALECTS
+from lastcall.main.apps import app_rules, declare_apps
+from lastcall.main.backends import Backends, opened
+from lastcall.main.errors import CannotStart, StoreRestored
+from lastcall.main.serving import Ready, serve
+from lastcall.settings import Configured, read_file
+
+__all__ = [
+    "Backends",
+    "CannotStart",
+    "Ready",
+    "StoreRestored",
+    "accept_restored",
+    "configured",
+    "offline",
+    "opened",
+    "serve",
+]
+
+
+def configured(path: Path, environ: Mapping[str, str] = os.environ) -> Configured:
+    """Raises `SettingsWrong`."""
+    kinds: dict[str, type[msgspec.Struct]] = {one.name: one.settings for one in DIALECTS}
+    settings = read_file(path, environ, kinds, app_rules)
+    return Configured(settings=settings, base=path.absolute().parent)
+
+
+async def offline(configured: Configured, operation: str, parameters: Mapping[str, Any]) -> Result:
+    """One operation on a store no server has open."""
+    async with opened(configured) as backends:
+        await declare_apps(backends.env, configured.settings)
+        return await run(backends.env, operation, parameters)
+
+
+async def accept_restored(configured: Configured) -> bool:
+    """Open a store its witness objects to, and end every session in it; False without cause."""
+    try:
+        async with opened(configured):
+            return False
+    except StoreRestored:
+        async with opened(configured, accept_rollback=True):
+            return True
