@@ -1,5 +1,6 @@
 """The index: every row in memory, where all decisions are taken; a log makes them durable."""
 
+from lastcall.index.condition import Loading
 from lastcall.index.feed import IndexFeed
 from lastcall.index.store import MUST_WAIT, IndexStore, Log, MustWait, Report
 from lastcall.index.tables import Changed, Fact, Index, Touched, at_of
@@ -13,6 +14,7 @@ __all__ = [
     "IndexFeed",
     "IndexStore",
     "IndexTransaction",
+    "Loading",
     "Log",
     "MustWait",
     "Report",

@@ -15,11 +15,12 @@ from lastcall.domain.logout import Receipt
 from lastcall.domain.session import Session, touched
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import ClientId, Instant, ReceiptId, SessionId, TenantId, TokenHash
+from lastcall.index.condition import Loading, condition
 from lastcall.index.feed import IndexFeed
 from lastcall.index.shelf import Held, keys_of, scope_keys
 from lastcall.index.tables import Changed, Fact, Index, Touched
 from lastcall.index.transaction import IndexTransaction
-from lastcall.ports import Found
+from lastcall.ports import Condition, Found, Observer, Unobserved
 from lastcall.ports.feed import Mark, ScopeKey
 
 Report = Callable[[int, BaseException | None], None]
@@ -82,11 +83,15 @@ class IndexStore:
     `on_record` (each record, once durable) may be set by whoever wants to know.
     """
 
+    backend = "memory"
+
     def __init__(self, index: Index, log: Log) -> None:
         self.failed: StoreUnavailable | None = None
         self.on_failure: Callable[[StoreUnavailable], None] | None = None
         self.on_record: Callable[[Record], None] | None = None
         self.on_owed: Callable[[], None] | None = None
+        self.observer: Observer = Unobserved()
+        self.loading = Loading()
         self.index = index
         self.feed = IndexFeed(uuid4().hex, 0, self._confirmed)
         self._refusal: StoreUnavailable | None = None
@@ -314,6 +319,12 @@ class IndexStore:
 
     async def live_sessions(self) -> int:
         return self.index.live_sessions()
+
+    def watch(self, observer: Observer) -> None:
+        self.observer = observer
+
+    def condition(self) -> Condition:
+        return condition(self.index, self.backend, self.loading)
 
     async def close(self) -> None:
         """Refuse what comes, write the last uses, and return once everything is durable."""

@@ -1,6 +1,6 @@
 """What a store tells about its own work, for figures: events as they happen, its state when asked.
 
-A store has an `observer` that may be set by whoever keeps the figures, and a `condition()`.
+Whoever keeps the figures has a store `watch(observer)`, and asks for its `condition()`.
 """
 
 from dataclasses import dataclass

@@ -26,6 +26,7 @@ from lastcall.domain.types import (
     TokenHash,
 )
 from lastcall.ports.feed import Feed
+from lastcall.ports.observing import Condition, Observer
 from lastcall.ports.reading import Found, Page, SessionQuery
 
 
@@ -297,6 +298,14 @@ class Store(Protocol):
 
     async def live_sessions(self) -> int:
         """Rows that have not been ended, for figures."""
+        ...
+
+    def watch(self, observer: Observer) -> None:
+        """Tell it from now on what the store's work costs."""
+        ...
+
+    def condition(self) -> Condition:
+        """What it holds and how it stands, for figures."""
         ...
 
     async def close(self) -> None: ...

@@ -4,6 +4,7 @@ import os
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 
 import apsw
 
@@ -13,7 +14,8 @@ from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.logout import OfTenant, Revocation
 from lastcall.domain.origin import Origin
 from lastcall.domain.types import DialectName, EndReason, Instant, ReceiptId, TenantId
-from lastcall.index import Changed, Index, IndexStore, IndexTransaction
+from lastcall.index import Changed, Index, IndexStore, IndexTransaction, Loading
+from lastcall.ports import Observer
 from lastcall.stores.sqlite import opening
 from lastcall.stores.sqlite.errors import RolledBack
 from lastcall.stores.sqlite.loading import load
@@ -30,8 +32,11 @@ def _no_step(_name: str) -> None:
 class SqliteStore(IndexStore):
     """`floor` is the latest instant on record: a clock must not begin before it."""
 
+    backend = "sqlite"
+
     def __init__(self, index: Index, writer: Writer, floor: Instant, held: ExitStack) -> None:
         super().__init__(index, writer)
+        self._writer = writer
         self.floor = floor
         self._held = held
 
@@ -59,7 +64,9 @@ class SqliteStore(IndexStore):
                 connect = opening.connector(path, vfs)
                 with closing(connect()) as db:
                     opening.migrate(db, opening.migrations())
+                    began = perf_counter()
                     index = load(db)
+                    loading = Loading(len(index.tokens), perf_counter() - began)
                     now, rolled_back = _witnessed(db, index, watch)
                 if rolled_back is not None and not accept_rollback:
                     raise rolled_back
@@ -68,6 +75,7 @@ class SqliteStore(IndexStore):
             except (apsw.Error, OSError) as error:
                 raise opening.reason(error, path) from error
             store = cls(index, writer, now.latest, opened.pop_all())
+            store.loading = loading
         writer.start()
         if rolled_back is not None:
             await store._revoke_everything(now)
@@ -87,6 +95,10 @@ class SqliteStore(IndexStore):
         except StoreUnavailable:
             await self.close()
             raise
+
+    def watch(self, observer: Observer) -> None:
+        super().watch(observer)
+        self._writer.observer = observer
 
     async def close(self) -> None:
         with self._held:

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
+from time import perf_counter
 
 import apsw
 
@@ -13,6 +14,7 @@ from lastcall.domain.audit import Record
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.types import Instant, ReceiptId, Serial, TenantId
 from lastcall.index import Changed, Report, Touched, at_of
+from lastcall.ports import Observer, Unobserved
 from lastcall.stores.sqlite.loading import records
 from lastcall.stores.sqlite.outbox import Statement
 from lastcall.stores.sqlite.rows import execute, statement
@@ -69,6 +71,7 @@ class Writer:
         self._thread = Thread(target=self._run, name="store-writer", daemon=True)
         self._pages = 0
         self._failed = False
+        self.observer: Observer = Unobserved()
 
     def start(self) -> None:
         self._checkpoints.start()
@@ -152,6 +155,7 @@ class Writer:
 
     def _commit(self, batch: Sequence[Entry]) -> None:
         self._checkpoints.check()
+        began = perf_counter()
         seen = _after(self._sighting, batch)
         self._step("taken")
         self._db.execute("BEGIN IMMEDIATE")
@@ -160,11 +164,15 @@ class Writer:
                 execute(self._db, one)
         self._db.execute(ADVANCE_HEAD, (seen.batch, seen.latest))
         self._step("written")
+        syncing = perf_counter()
         self._db.execute("COMMIT")
+        synced = perf_counter()
         self._step("committed")
         self._witness.write(seen)
         self._sighting = seen
         self._step("witnessed")
+        self.observer.synced(synced - syncing)
+        self.observer.committed(len(batch), perf_counter() - began)
         if self._pages > RESTART_PAGES:
             checkpoint(self._db)
 
