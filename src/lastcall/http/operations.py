@@ -48,7 +48,7 @@ async def _ready(store: Store, state: Readiness, figures: Metrics) -> Reply:
         "not_draining": not state.draining,
     }
     ready = all(checks.values())
-    figures.ready.set(ready)
+    figures.standing.ready = ready
     return json_reply(
         {"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503
     )
@@ -57,9 +57,10 @@ async def _ready(store: Store, state: Readiness, figures: Metrics) -> Reply:
 async def _figures(store: Store, state: Readiness, figures: Metrics, clock: Clock) -> Reply:
     """The gauges that must be asked for stay as they were when the store cannot answer."""
     answers = await _store_answers(store)
-    figures.ready.set(answers and state.caught_up and not state.draining)
+    figures.standing.answers = answers
+    figures.standing.ready = answers and state.caught_up and not state.draining
     if answers:
-        figures.live.set(await store.live_sessions())
+        figures.standing.condition = store.condition()
         due, now = store.next_due(), clock.now()
         figures.show_outbox(store.outbox_depth(), Duration(0 if due is None else max(0, now - due)))
     return Reply(body=figures.page(), headers=(("Content-Type", metrics.CONTENT_TYPE),))
