@@ -45,6 +45,16 @@ class SystemEntropy:
         return os.urandom(size)
 
 
+def age() -> float | None:
+    """Seconds since this process began; None where the system does not tell."""
+    try:
+        with open("/proc/self/stat", encoding="latin-1") as stat:
+            ticks = int(stat.read().rpartition(")")[2].split()[19])
+    except OSError:
+        return None
+    return _since_boot() / 1e9 - ticks / os.sysconf("SC_CLK_TCK")
+
+
 def settle_memory() -> None:
     """Leave what has been loaded out of the garbage collector's rounds, and make them rarer.
 

@@ -11,14 +11,17 @@ from lastcall.domain.audit import Outcome as Decided
 from lastcall.domain.client import Client
 from lastcall.domain.delivery import Attempt, Delivery, DeliveryId, DeliveryState, Outcome
 from lastcall.domain.errors import StoreUnavailable
+from lastcall.domain.logout import Receipt
 from lastcall.domain.origin import Origin
 from lastcall.domain.settling import PATIENCE, after, claimable, claimed
+from lastcall.domain.tally import WELL
 from lastcall.domain.types import (
     SECOND,
     ClientId,
     DialectName,
     Duration,
     Instant,
+    ReceiptId,
     SubjectId,
     TenantId,
     later,
@@ -105,6 +108,15 @@ OnTried = Callable[[Client, Delivery, Attempt], None]
 """Told of every try once it is written down, with the delivery as it is then."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Over:
+    """A logout of which nothing is to be told any more; `well` when everybody obeyed."""
+
+    receipt: Receipt
+    at: Instant
+    well: bool
+
+
 @dataclass(slots=True)
 class Worker:
     """Runs until stopped. Any number of workers may share a store; a claim keeps them apart."""
@@ -113,6 +125,7 @@ class Worker:
     connectors: Mapping[str, Connector]
     pace: Pace = field(default_factory=Pace)
     on_tried: OnTried | None = None
+    on_over: Callable[[Over], None] | None = None
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
     _running: Counter[ClientId] = field(default_factory=Counter)
     _circuits: dict[ClientId, Circuit] = field(default_factory=dict)
@@ -194,7 +207,9 @@ class Worker:
         try:
             async with self.env.store.transaction(tenant) as tx:
                 settled = [await self._settle(tx, one) for one in finished]
-                jobs = await self._claim(tx, due)
+                untold: list[Delivery] = []
+                jobs = await self._claim(tx, due, untold)
+                over = await self._over(tx, [*settled, *untold])
         except StoreUnavailable:
             self._finished.setdefault(tenant, []).extend(finished)
             raise
@@ -206,9 +221,28 @@ class Worker:
         for one, delivery in zip(finished, settled, strict=True):
             if self.on_tried is not None and delivery is not None:
                 self.on_tried(one.job.client, delivery, one.attempt)
+        for logout in over:
+            if self.on_over is not None:
+                self.on_over(logout)
         return len(jobs)
 
-    async def _claim(self, tx: Transaction, ids: Iterable[DeliveryId]) -> Sequence[Job]:
+    async def _over(self, tx: Transaction, changed: Iterable[Delivery | None]) -> Sequence[Over]:
+        """The logouts whose last notice has been settled in this transaction."""
+        last: dict[ReceiptId, Instant] = {}
+        for one in changed:
+            if one is not None and one.settled_at is not None:
+                last[one.receipt] = max(last.get(one.receipt, one.settled_at), one.settled_at)
+        over: list[Over] = []
+        for name, at in last.items():
+            receipt = None if await tx.unsettled(name) else await tx.receipt(name)
+            if receipt is not None and receipt.complete:
+                well = all(state in WELL for _, state in await tx.tally(name))
+                over.append(Over(receipt=receipt, at=at, well=well))
+        return over
+
+    async def _claim(
+        self, tx: Transaction, ids: Iterable[DeliveryId], untold: list[Delivery]
+    ) -> Sequence[Job]:
         now = self.env.clock.now()
         jobs: list[Job] = []
         mine: Counter[ClientId] = Counter()
@@ -219,9 +253,9 @@ class Worker:
             client = await tx.client(delivery.client)
             connector = self.connectors.get(client.connector) if client else None
             if client is None or connector is None or not client.can_be_told:
-                untold = _untellable(delivery, now)
-                await tx.put_delivery(untold)
-                await tx.record(_event(untold, now))
+                untold.append(_untellable(delivery, now))
+                await tx.put_delivery(untold[-1])
+                await tx.record(_event(untold[-1], now))
                 continue
             self._limits[client.id] = client.concurrency
             if self._free(client.id, now) <= mine[client.id]:

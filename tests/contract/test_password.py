@@ -76,6 +76,8 @@ async def timed(passwords: Argon2Passwords, encoded: str) -> float:
 async def test_what_finds_no_place_is_busy_and_told_when_to_return() -> None:
     passwords = dear(workers=1, queue=1)
     asked = [asyncio.create_task(passwords.hash(DIGEST)) for _ in range(5)]
+    await asyncio.sleep(0)
+    assert passwords.waiting == 2
     answers = await asyncio.gather(*asked, return_exceptions=True)
     busy = [answer for answer in answers if isinstance(answer, Busy)]
     assert len(busy) == 3

@@ -22,7 +22,7 @@ from lastcall.domain.types import (
     Serial,
     SubjectId,
 )
-from lastcall.outbox import Circuit, Pace, Worker
+from lastcall.outbox import Circuit, Over, Pace, Worker
 from lastcall.outward import NoAnswer, Notice, Setting, Target, Told, sealed_sid
 from tests.domain.samples import session
 from tests.world import TENANT, World, make_world
@@ -319,6 +319,50 @@ async def test_a_client_that_was_muted_since_cannot_be_told(change: dict[str, An
         last = (await tx.records())[-1].event
     assert (last.action, last.outcome, last.code) == ("delivery", "refused", "cannot-be-told")
     assert last.target == rows[0].id
+
+
+async def complete(world: World) -> None:
+    async with world.env.store.transaction(TENANT) as tx:
+        await tx.progress(ReceiptId("r"), 0, complete=True)
+
+
+async def test_the_last_notice_of_a_logout_is_told_of_once() -> None:
+    world = await make_world()
+    over: list[Over] = []
+    connector = Scripted(answers={"slow": NoAnswer("connect", sent=False)})
+    worker = Worker(env=world.env, connectors={"scripted": connector}, on_over=over.append)
+    await owe(world, [client(world, "quick"), client(world, "slow")])
+    await complete(world)
+    await one_round(worker)
+    assert over == []
+    connector.answers.clear()
+    world.clock.advance(6_500)
+    await one_round(worker)
+    assert [(one.receipt.revocation.id, one.at, one.well) for one in over] == [
+        ("r", world.clock.now(), True)
+    ]
+    world.clock.advance(6_500)
+    assert await one_round(worker) == 0
+    assert len(over) == 1
+
+
+async def test_a_logout_is_not_over_while_rows_are_still_to_be_ended() -> None:
+    world = await make_world()
+    over: list[Over] = []
+    worker = Worker(env=world.env, connectors={"scripted": Scripted()}, on_over=over.append)
+    await owe(world, [client(world, "wiki")])
+    await one_round(worker)
+    assert over == []
+
+
+async def test_a_logout_that_an_application_was_never_told_of_did_not_end_well() -> None:
+    world = await make_world()
+    over: list[Over] = []
+    worker = Worker(env=world.env, connectors={}, on_over=over.append)
+    await owe(world, [client(world, "wiki")])
+    await complete(world)
+    await one_round(worker)
+    assert [one.well for one in over] == [False]
 
 
 async def test_a_secret_that_cannot_be_opened_is_that_clients_trouble_alone() -> None:

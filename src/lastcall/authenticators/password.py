@@ -46,6 +46,12 @@ class Argon2Passwords:
         workers = workers or max(1, (os.cpu_count() or 1) - 1)
         self._threads = ThreadPoolExecutor(workers, "password", initializer=_yield_to_others)
         self._places = threading.BoundedSemaphore(workers + queue)
+        self._inside: set[Future[Any]] = set()
+
+    @property
+    def waiting(self) -> int:
+        """How many passwords are being hashed or wait for it."""
+        return len(self._inside)
 
     async def hash(self, digest: str) -> str:
         return await self._run(lambda: self._hasher.hash(_bytes(digest)))
@@ -73,10 +79,12 @@ class Argon2Passwords:
         except RuntimeError as closing:
             self._places.release()
             raise Busy("passwords are no longer taken") from closing
+        self._inside.add(future)
         future.add_done_callback(self._leave)
         return await asyncio.wrap_future(future)
 
-    def _leave(self, _done: Future[Any]) -> None:
+    def _leave(self, done: Future[Any]) -> None:
+        self._inside.discard(done)
         self._places.release()
 
 

@@ -23,10 +23,11 @@ from lastcall.domain.errors import AuthorityError, StoreUnavailable
 from lastcall.domain.types import Duration, TenantId
 from lastcall.http import BACKLOG, Draining, Mount, Readiness, ServerFacts, build
 from lastcall.limiter import MemoryLimiter
-from lastcall.machine import settle_memory
+from lastcall.machine import age, settle_memory
 from lastcall.main.apps import declare_apps
 from lastcall.main.backends import Backends, opened
 from lastcall.main.errors import CannotStart
+from lastcall.main.figures import figures
 from lastcall.metrics import Metrics
 from lastcall.outbox import Pace, Worker
 from lastcall.ports import Env
@@ -61,9 +62,8 @@ async def serve(configured: Configured, ready: Ready | None = None) -> int:
 async def _serve(
     configured: Configured, backends: Backends, sock: socket.socket, url: str, shown: Any
 ) -> int:
-    env, metrics, state = backends.env, Metrics(), Readiness()
+    env, metrics, state = backends.env, figures(configured, backends), Readiness()
     sections = configured.settings.dialects
-    backends.store.on_record = lambda record: metrics.record(record.event)
     app = build(
         env,
         mounts=[Mount(dialect=one, settings=sections[one.name]) for one in DIALECTS],
@@ -84,6 +84,7 @@ async def _serve(
     heads = HeadsFile(configured.heads)
     every = configured.settings.store.heads_every
     witness = asyncio.create_task(_witness_heads(env, heads, every))
+    metrics.standing.start = age()
     log.info("listening", url=url, store=str(configured.store))
     try:
         await server.serve([sock])
@@ -110,6 +111,7 @@ def _worker(settings: LastcallSettings, backends: Backends, metrics: Metrics) ->
             patience=Duration(outbox.patience),
         ),
         on_tried=metrics.tried,
+        on_over=lambda over: metrics.finished(over.receipt, over.at, well=over.well),
     )
 
 
