@@ -7,7 +7,8 @@ import pytest
 from lastcall.domain.errors import NotFound, StoreUnavailable
 from lastcall.domain.logout import OfDialect, OfSubject, OneSession
 from lastcall.domain.types import SessionId
-from lastcall.index import IndexStore, MustWait
+from lastcall.index import IndexStore
+from lastcall.ports.reading import MustWait
 from tests.contract.changes import (
     Change,
     add,

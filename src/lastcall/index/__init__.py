@@ -2,12 +2,11 @@
 
 from lastcall.index.condition import Loading
 from lastcall.index.feed import IndexFeed
-from lastcall.index.store import MUST_WAIT, IndexStore, Log, MustWait, Report
+from lastcall.index.store import IndexStore, Log, Report
 from lastcall.index.tables import Changed, Fact, Index, Touched, at_of
 from lastcall.index.transaction import IndexTransaction
 
 __all__ = [
-    "MUST_WAIT",
     "Changed",
     "Fact",
     "Index",
@@ -16,7 +15,6 @@ __all__ = [
     "IndexTransaction",
     "Loading",
     "Log",
-    "MustWait",
     "Report",
     "Touched",
     "at_of",

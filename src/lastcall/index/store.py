@@ -22,6 +22,7 @@ from lastcall.index.tables import Changed, Fact, Index, Touched
 from lastcall.index.transaction import IndexTransaction
 from lastcall.ports import Condition, Found, Observer, Unobserved
 from lastcall.ports.feed import Mark, ScopeKey
+from lastcall.ports.reading import MUST_WAIT, MustWait
 
 Report = Callable[[int, BaseException | None], None]
 """Called on the event loop: everything up to this ticket is durable, or it failed for good."""
@@ -66,13 +67,6 @@ class Ticket:
     records: Sequence[Record]
     owed: bool
     waiters: list[asyncio.Future[None]] = field(default_factory=list)
-
-
-class MustWait:
-    """The answer of `peek` while the newest fact about a token is not durable."""
-
-
-MUST_WAIT = MustWait()
 
 
 class IndexStore:

@@ -1,6 +1,8 @@
 """What a store is asked and answers: a token found, sessions listed."""
 
 from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal, NamedTuple
 
 from lastcall.domain.session import Session
 from lastcall.domain.subject import Subject
@@ -13,13 +15,21 @@ from lastcall.domain.types import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(NamedTuple):
     """One consistent look at a token: its session, its subject, and what covers the session."""
 
     session: Session
     subject: Subject
     revoked_before: Serial
+
+
+class MustWait(Enum):
+    """What a look that does not wait answers where only waiting tells."""
+
+    MUST_WAIT = "must wait"
+
+
+MUST_WAIT: Final[Literal[MustWait.MUST_WAIT]] = MustWait.MUST_WAIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from lastcall.domain.types import (
 )
 from lastcall.ports.feed import Feed
 from lastcall.ports.observing import Condition, Observer
-from lastcall.ports.reading import Found, Page, SessionQuery
+from lastcall.ports.reading import Found, MustWait, Page, SessionQuery
 
 
 class Transaction(Protocol):
@@ -257,6 +257,10 @@ class Store(Protocol):
 
         Waits when the newest fact about the session is not on disk yet.
         """
+        ...
+
+    def peek(self, token: TokenHash) -> Found | MustWait | None:
+        """`find` for those who cannot wait: `MUST_WAIT` where it would have to."""
         ...
 
     def touch(self, found: Found, at: Instant) -> None:
