@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -46,7 +47,7 @@ class Metrics(Collector):
         self.checks: dict[str, int] = dict.fromkeys(CHECKED, 0)
         self._routes: dict[tuple[str, str], RouteTally] = {}
         self._refusals: Counter[Labels] = Counter()
-        self._audited: Counter[Labels] = Counter()
+        self._audited: Counter[Labels] = Counter(dict.fromkeys(product(Action, Outcome), 0))
         self._tries: Counter[Labels] = Counter()
         self._logouts: dict[Labels, Tally] = {}
         self._told: dict[Labels, Tally] = {}

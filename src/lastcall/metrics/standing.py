@@ -20,7 +20,8 @@ FILES = ("", "-wal")
 @dataclass(slots=True)
 class Standing:
     """What could not be asked stays as it was. `start` in seconds, from the process's beginning
-    until it listened. `folder` is where the disk must not become full, `file` the database."""
+    until it listened; `restored` since the epoch. `folder` is where the disk must not become full,
+    `file` the database."""
 
     ready: bool = False
     answers: bool = False
@@ -30,6 +31,7 @@ class Standing:
     queue: Callable[[], int] = lambda: 0
     streams: dict[Labels, int] = field(default_factory=dict)
     start: float | None = None
+    restored: float | None = None
     folder: Path | None = None
     file: Path | None = None
 
@@ -50,6 +52,8 @@ class Standing:
             [((one.backend, one.mode), 1)],
         )
         yield plain("store_answers", "1 while the store can be asked.", self.answers)
+        text = "When a rolled-back database was accepted last."
+        yield plain("store_restored_timestamp_seconds", text, self.restored)
         yield from self._of_index()
         yield plain("lease_seconds", "How long this node may go on by itself.", one.lease)
         alone = one.lease is None
