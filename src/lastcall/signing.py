@@ -119,6 +119,17 @@ async def open_keyring(path: Path, vault: Vault, issuer: str) -> Keyring:
     return Keyring(path, vault, issuer, keys)
 
 
+def public_keys(path: Path) -> Mapping[str, object]:
+    """The JWKS of a file, which nothing needs to be opened for. Raises `SigningKeysUnusable`."""
+    try:
+        rows = msgspec.json.decode(path.read_bytes(), type=_File).keys
+    except OSError as error:
+        raise SigningKeysUnusable(f"{path}: {error.strerror}") from error
+    except msgspec.MsgspecError as error:
+        raise SigningKeysUnusable(f"{path}: does not hold signing keys") from error
+    return {"keys": [row.public for row in rows]}
+
+
 def _opened(path: Path, vault: Vault) -> list[SigningKey]:
     if not path.exists():
         states = (KeyState.CURRENT, KeyState.NEXT)

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 from lastcall import __version__
 from lastcall.cli.apps import apps, receipts
 from lastcall.cli.asking import CONFIG, confirm, load
+from lastcall.cli.backups import backup
 from lastcall.cli.keys import keys
 from lastcall.cli.masses import plans
 from lastcall.cli.operators import Flag, logout, sessions, users
@@ -36,6 +37,7 @@ app.command(sessions)
 app.command(logout)
 app.command(plans)
 app.command(keys)
+app.command(backup)
 app.command(apps)
 app.command(receipts)
 app.command(verify)

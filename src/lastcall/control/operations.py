@@ -14,6 +14,7 @@ from lastcall.authority.sessions import list_sessions
 from lastcall.authority.subjects import add_subjects, change_subject, taken_names
 from lastcall.control.accounts import BadLines, Line, read_lines, subject_of
 from lastcall.control.applications import OF_APPLICATIONS
+from lastcall.control.backups import OF_BACKUPS
 from lastcall.control.keys import OF_KEYS
 from lastcall.control.masses import OF_MASSES
 from lastcall.control.parameters import ORIGIN, Operation, Parameters, caller_for
@@ -180,6 +181,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **OF_APPLICATIONS,
     **OF_MASSES,
     **OF_KEYS,
+    **OF_BACKUPS,
 }
 
 

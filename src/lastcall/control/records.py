@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lastcall.authority.ending import Logout, words
+from lastcall.domain.backup import Manifest
 from lastcall.domain.session import Session
 from lastcall.domain.subject import Subject, second_factors
 from lastcall.wire import iso_time
@@ -63,4 +64,18 @@ def receipt_record(done: Logout) -> Result:
         "reason": revocation.reason,
         "sessions_ended": done.receipt.sessions_ended,
         "complete": done.receipt.complete,
+    }
+
+
+def backup_record(manifest: Manifest) -> Result:
+    copied = manifest.copied
+    return {
+        "made": iso_time(manifest.made),
+        "version": manifest.version,
+        "schema": copied.schema,
+        "bytes": copied.size,
+        "sha256": copied.sha256,
+        "commits": copied.batch,
+        "audit": {"seq": copied.seq, "digest": copied.digest},
+        "rows": dict(copied.rows),
     }

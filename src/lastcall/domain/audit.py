@@ -38,6 +38,7 @@ class Action(StrEnum):
     SUBJECT_REMOVED = "subject-removed"
     IMPERSONATED = "impersonated"
     KEYS_ROTATED = "keys-rotated"
+    BACKED_UP = "backed-up"
     STORE_RESTORED = "store-restored"
 
 

@@ -21,7 +21,7 @@ from lastcall.outward import Connector
 from lastcall.ports import Env
 from lastcall.settings import Configured, PasswordSettings
 from lastcall.signing import Keyring, SigningKeysUnusable, open_keyring
-from lastcall.stores.sqlite import RolledBack, SqliteStore
+from lastcall.stores.sqlite import RolledBack, SqliteBackups, SqliteStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,7 @@ async def opened(
         policies=settings.policies(),
         device_of=device_of,
         country_of=country_of,
+        backups=SqliteBackups(configured.store),
         joins={DialectName(name): one.joins for name, one in settings.dialects.items()},
     )
     try:

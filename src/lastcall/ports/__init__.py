@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from lastcall.domain.policy import Policy
 from lastcall.domain.session import Device
 from lastcall.domain.types import DialectName, TenantId
+from lastcall.ports.backup import Backups
 from lastcall.ports.feed import Entry, Feed, Mark, Position, ScopeKey
 from lastcall.ports.machine import (
     Applications,
@@ -23,6 +24,7 @@ from lastcall.ports.store import Store, Transaction
 
 __all__ = [
     "Applications",
+    "Backups",
     "Clock",
     "Condition",
     "Entropy",
@@ -52,7 +54,8 @@ __all__ = [
 class Env:
     """Everything a verb may reach.
 
-    `joins` names the applications that sessions begun at a dialect join by themselves.
+    `backups` is None for a store whose database has tools of its own for them. `joins` names the
+    applications that sessions begun at a dialect join by themselves.
     """
 
     store: Store
@@ -67,6 +70,7 @@ class Env:
     policies: Mapping[TenantId, Policy]
     device_of: Callable[[str], Device]
     country_of: Callable[[str], str] | None = None
+    backups: Backups | None = None
     joins: Mapping[DialectName, tuple[str, ...]] = field(default_factory=dict)
 
     def policy(self, tenant: TenantId) -> Policy:

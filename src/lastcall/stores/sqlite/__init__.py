@@ -1,6 +1,7 @@
 """The default store: SQLite keeps what the index decides."""
 
+from lastcall.stores.sqlite.copying import SqliteBackups
 from lastcall.stores.sqlite.errors import NotOurs, RolledBack, StoreInUse
 from lastcall.stores.sqlite.store import SqliteStore
 
-__all__ = ["NotOurs", "RolledBack", "SqliteStore", "StoreInUse"]
+__all__ = ["NotOurs", "RolledBack", "SqliteBackups", "SqliteStore", "StoreInUse"]

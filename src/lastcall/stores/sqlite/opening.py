@@ -19,6 +19,9 @@ from lastcall.stores.sqlite.witness import Sighting
 APPLICATION_ID = 0x4C43_414C
 """Marks the file as ours, for `file` and for us: "LCAL"."""
 
+BACKUP_ID = 0x4C43_4142
+"""Marks a copy of one, "LCAB": opened as a store, it ends every session it holds."""
+
 OLDEST_SQLITE = 3_051_003
 """Before 3.51.3 two connections, one writing and one checkpointing, could damage the log."""
 
@@ -77,7 +80,7 @@ def _recognise(db: apsw.Connection, path: Path) -> None:
         used = application or db.execute("SELECT count(*) FROM sqlite_schema").get
     except apsw.NotADBError as error:
         raise NotOurs(f"{path} is not a database") from error
-    if used and application != APPLICATION_ID:
+    if used and application not in (APPLICATION_ID, BACKUP_ID):
         raise NotOurs(f"{path} is a database of some other program")
 
 
@@ -96,8 +99,17 @@ def migrate(db: apsw.Connection, steps: Sequence[str]) -> None:
     for number, sql in enumerate(steps[version:], version + 1):
         with db:
             db.execute(sql)
-            db.pragma("application_id", APPLICATION_ID)
+            if number == 1:
+                db.pragma("application_id", APPLICATION_ID)
             db.pragma("user_version", number)
+
+
+def is_backup(db: apsw.Connection) -> bool:
+    return bool(db.pragma("application_id") == BACKUP_ID)
+
+
+def mark(db: apsw.Connection, *, backup: bool) -> None:
+    db.pragma("application_id", BACKUP_ID if backup else APPLICATION_ID)
 
 
 def sighting_of(db: apsw.Connection, index: Index) -> Sighting:

@@ -1,6 +1,7 @@
 """The SQLite store: the index in memory, SQLite as its log, and a witness beside both."""
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from lastcall.stores.sqlite.witness import Sighting, Witness
 from lastcall.stores.sqlite.writer import CHECKPOINT_PAGES, Step, Writer
 
 ORIGIN = Origin(dialect=DialectName("store"))
+ROLLBACK = "the database was rolled back"
+BACKUP = "the database was restored from a backup"
 
 
 def _no_step(_name: str) -> None:
@@ -54,7 +57,8 @@ class SqliteStore(IndexStore):
         """Open or create the database at `path`; its witness is `PATH.witness` unless told.
 
         Raises `RolledBack` when the witness has seen more than is there, unless the rollback is
-        accepted: then every session in the database is revoked. Raises `StoreInUse`, `NotOurs`.
+        accepted: then every session in the database is revoked. A backup in the place of the
+        database is accepted without asking, in the same way. Raises `StoreInUse`, `NotOurs`.
         """
         watch = Witness(witness or path.with_name(path.name + ".witness"))
         with ExitStack() as opened:
@@ -67,8 +71,9 @@ class SqliteStore(IndexStore):
                     began = perf_counter()
                     index = load(db)
                     loading = Loading(len(index.tokens), perf_counter() - began)
-                    now, rolled_back = _witnessed(db, index, watch)
-                if rolled_back is not None and not accept_rollback:
+                    restored = opening.is_backup(db)
+                    now, rolled_back = _witnessed(db, index, watch, restored)
+                if rolled_back is not None and not (accept_rollback or restored):
                     raise rolled_back
                 watch.begin(now)
                 writer = Writer(connect, watch, now, step, checkpoint_pages)
@@ -78,16 +83,18 @@ class SqliteStore(IndexStore):
             store.loading = loading
         writer.start()
         if rolled_back is not None:
-            await store._revoke_everything(now)
+            await store._revoke_everything(now, restored)
+        if restored:
+            await store._adopt(connect)
         return store
 
-    async def _revoke_everything(self, now: Sighting) -> None:
+    async def _revoke_everything(self, now: Sighting, restored: bool) -> None:
         """End every session of every tenant, in one unit, with serials above any ever seen."""
         changes: list[Changed] = []
         for tenant in list(self.index.shelves):
             tx = IndexTransaction(self.index, tenant, self._history)
             await tx.raise_serial(now.serial)
-            await _revoke(tx, tenant, now)
+            await _revoke(tx, tenant, now, BACKUP if restored else ROLLBACK)
             changes += tx.changes
         try:
             self._submit(changes)
@@ -95,6 +102,15 @@ class SqliteStore(IndexStore):
         except StoreUnavailable:
             await self.close()
             raise
+
+    async def _adopt(self, connect: Callable[[], apsw.Connection]) -> None:
+        """Everything in the backup has ended: from now on it is a database like any other."""
+        try:
+            with closing(connect()) as db:
+                opening.mark(db, backup=False)
+        except apsw.Error as error:
+            await self.close()
+            raise StoreUnavailable(f"the backup could not be taken over: {error}") from error
 
     def watch(self, observer: Observer) -> None:
         super().watch(observer)
@@ -106,7 +122,7 @@ class SqliteStore(IndexStore):
 
 
 def _witnessed(
-    db: apsw.Connection, index: Index, watch: Witness
+    db: apsw.Connection, index: Index, watch: Witness, restored: bool
 ) -> tuple[Sighting, RolledBack | None]:
     """Where to go on from, and what the witness says against the database.
 
@@ -115,7 +131,7 @@ def _witnessed(
     """
     now = opening.sighting_of(db, index)
     seen: Sighting | None = None
-    objection: RolledBack | None = None
+    objection = RolledBack(BACKUP) if restored else None
     try:
         seen = watch.read()
         opening.compare(db, now, seen)
@@ -131,7 +147,7 @@ def _witnessed(
     return (replace(now, batch=now.batch + 1) if objection else now), objection
 
 
-async def _revoke(tx: IndexTransaction, tenant: TenantId, now: Sighting) -> None:
+async def _revoke(tx: IndexTransaction, tenant: TenantId, now: Sighting, reason: str) -> None:
     revocation = Revocation(
         id=ReceiptId(f"r_restored_{now.batch}"),
         tenant=tenant,
@@ -141,7 +157,7 @@ async def _revoke(tx: IndexTransaction, tenant: TenantId, now: Sighting) -> None
         why=EndReason.STORE_RESTORED,
         by=None,
         by_name="",
-        reason="the database was rolled back",
+        reason=reason,
         via=ORIGIN.dialect,
     )
     await tx.add_revocation(revocation)
