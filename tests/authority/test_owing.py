@@ -1,7 +1,7 @@
 """Every way a session can end owes every application its notice, in the transaction of the end."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ from lastcall.domain.types import (
     SessionId,
     SubjectId,
 )
-from lastcall.index import Changed, Report, Touched
+from lastcall.index import Change, Changed, EndedTogether, Report
 from lastcall.stores.memory import AtOnce, MemoryStore
 from tests.access.driving import PASSWORD, Held, Wire, make_crowd, named, peer
 from tests.access.endings import ENDINGS, Ending, Target
@@ -50,17 +50,16 @@ class Watch(AtOnce):
 
     def __init__(self) -> None:
         super().__init__()
-        self.units: list[Sequence[Changed | Touched]] = []
+        self.units: list[list[Changed]] = []
 
-    def append(self, ticket: int, changes: Sequence[Changed | Touched], report: Report) -> bool:
-        self.units.append(list(changes))
+    def append(self, ticket: int, changes: Sequence[Change], report: Report) -> bool:
+        self.units.append([row for change in changes for row in each(change)])
         return super().append(ticket, changes, report)
 
     def ends(self) -> list[tuple[list[Session], list[Delivery]]]:
         """For each unit that ended sessions: which, and what it began to owe."""
         found = []
-        for unit in self.units:
-            rows = [change for change in unit if isinstance(change, Changed)]
+        for rows in self.units:
             ended = [
                 row.after
                 for row in rows
@@ -74,6 +73,12 @@ class Watch(AtOnce):
             if ended or owed:
                 found.append((ended, owed))
         return found
+
+
+def each(change: Change) -> Iterable[Changed]:
+    if isinstance(change, EndedTogether):
+        return change.each()
+    return (change,) if isinstance(change, Changed) else ()
 
 
 def client(name: str, **more: Any) -> Client:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from lastcall.domain.audit import Record
 from lastcall.domain.types import ReceiptId, TenantId
-from lastcall.index import Changed, Log, Report, Touched
+from lastcall.index import Change, Log, Report
 
 
 class Gate(Protocol):
@@ -25,10 +25,10 @@ class GatedLog:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._held: list[tuple[int, Sequence[Changed | Touched], Report]] | None = None
+        self._held: list[tuple[int, Sequence[Change], Report]] | None = None
         self._error: OSError | None = None
 
-    def append(self, ticket: int, changes: Sequence[Changed | Touched], report: Report) -> bool:
+    def append(self, ticket: int, changes: Sequence[Change], report: Report) -> bool:
         if self._error is not None:
             asyncio.get_running_loop().call_soon(report, ticket, self._error)
             return False

@@ -8,7 +8,7 @@ import pytest
 from lastcall.dialects.rocketchat.settings import Settings
 from lastcall.domain.policy import Policy
 from lastcall.domain.types import MINUTE
-from lastcall.index import Changed, Report, Touched
+from lastcall.index import Change, Report
 from lastcall.stores.memory import AtOnce, MemoryStore
 from tests.rocketchat.client import Client, said, sha, totp
 from tests.world import make_world
@@ -171,7 +171,7 @@ class Writes(AtOnce):
 
     number = 0
 
-    def append(self, ticket: int, changes: Sequence[Changed | Touched], report: Report) -> bool:
+    def append(self, ticket: int, changes: Sequence[Change], report: Report) -> bool:
         self.number += 1
         return super().append(ticket, changes, report)
 

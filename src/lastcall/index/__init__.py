@@ -3,11 +3,13 @@
 from lastcall.index.condition import Loading
 from lastcall.index.feed import IndexFeed
 from lastcall.index.store import IndexStore, Log, Report
-from lastcall.index.tables import Changed, Fact, Index, Touched, at_of
+from lastcall.index.tables import Change, Changed, EndedTogether, Fact, Index, Touched, at_of
 from lastcall.index.transaction import IndexTransaction
 
 __all__ = [
+    "Change",
     "Changed",
+    "EndedTogether",
     "Fact",
     "Index",
     "IndexFeed",

@@ -9,8 +9,9 @@ from itertools import islice
 
 from lastcall.domain.plan import OPEN_PLANS
 from lastcall.domain.types import HOUR, Instant, PlanId, PreviewId, ReceiptId, SubjectId
+from lastcall.index.held import Held
 from lastcall.index.intentions import Intentions
-from lastcall.index.shelf import Held, Shelf
+from lastcall.index.shelf import Shelf
 from lastcall.index.tables import Fact
 
 LOGIN_AT_MOST = HOUR
@@ -21,7 +22,7 @@ def prunable(shelf: Shelf, ended_before: Instant, now: Instant, limit: int) -> I
     """Up to `limit` rows to remove; whoever does not remove one must put it back."""
     age = now - ended_before
     graves = shelf.graves.take(now, limit, partial(_tombstone, age))
-    yield from (held.session for held in graves)
+    yield from (held.passing() for held in graves)
     left = limit - len(graves)
     strikes = shelf.old_strikes.take(now, left, partial(_strikes, shelf, age))
     yield from (shelf.strikes[key] for key in strikes)
@@ -48,10 +49,9 @@ def prunable(shelf: Shelf, ended_before: Instant, now: Instant, limit: int) -> I
 
 
 def _tombstone(age: int, held: Held) -> int | None:
-    session = held.session
-    if held.gone or session.ended is None:
+    if held.gone or held.ended is None:
         return None
-    return max(session.ended.at + age + 1, session.expires)
+    return max(held.ended.at + age + 1, held.expires)
 
 
 def _strikes(shelf: Shelf, age: int, key: str) -> int | None:

@@ -6,21 +6,12 @@ finding it in step, so that placing the other way round undoes it exactly.
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from lastcall.domain.attempts import Code, Strikes
 from lastcall.domain.delivery import DeliveryState
-from lastcall.domain.logout import (
-    OfDialect,
-    OfSessions,
-    OfSubject,
-    OfTenant,
-    OneSession,
-    Receipt,
-    Revocation,
-    Scope,
-)
-from lastcall.domain.session import Session
+from lastcall.domain.logout import OfSessions, OneSession, Receipt
+from lastcall.domain.session import End, Session
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import (
     DialectName,
@@ -32,52 +23,12 @@ from lastcall.domain.types import (
     TenantId,
     TokenHash,
 )
+from lastcall.index.grouped import Grouped
+from lastcall.index.held import Held, Profiles, hold
 from lastcall.index.intentions import Intentions
+from lastcall.index.marks import Marks
 from lastcall.index.outbox import DueQueue, Outbox
 from lastcall.index.wheel import Wheel
-from lastcall.ports.feed import ScopeKey
-
-Mark = tuple[Serial, SessionId | None]
-"""One revocation of a scope: its serial, and the session it spares."""
-
-
-class Held:
-    """A session's place in memory; `session` is replaced as it changes."""
-
-    __slots__ = ("gone", "session")
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.gone = False
-
-    @property
-    def serial(self) -> Serial:
-        return self.session.serial
-
-
-def keys_of(scope: Scope) -> Iterable[ScopeKey]:
-    match scope:
-        case OneSession(session=one):
-            return (one,)
-        case OfSessions(sessions=some):
-            return some
-        case OfSubject(subject=subject, dialect=dialect):
-            return ((subject, dialect),)
-        case OfDialect(dialect=dialect):
-            return ((None, dialect),)
-        case OfTenant():
-            return ((None, None),)
-
-
-def scope_keys(session: Session) -> tuple[ScopeKey, ...]:
-    """The keys of every scope the session can be in."""
-    subject, dialect, sitter = session.subject, session.dialect, session.impersonator
-    keys = (None, None), (None, dialect), (subject, None), (subject, dialect), session.id
-    return keys if sitter is None else (*keys, (sitter, None), (sitter, dialect))
-
-
-def spared(scope: Scope) -> SessionId | None:
-    return scope.keep if isinstance(scope, OfSubject | OfTenant) else None
 
 
 class Shelf:
@@ -86,6 +37,7 @@ class Shelf:
     def __init__(
         self,
         tokens: dict[TokenHash, Held],
+        profiles: Profiles,
         deadlines: Wheel[Held],
         owing: dict[tuple[TenantId, ReceiptId], None],
         queue: DueQueue,
@@ -97,12 +49,12 @@ class Shelf:
         self.emails: dict[str, tuple[SubjectId, ...]] = {}
         self.sessions: dict[SessionId, Held] = {}
         self.refresh: dict[TokenHash, Held] = {}
-        self.unended: dict[SubjectId, tuple[Held, ...]] = {}
-        self.sitting: dict[SubjectId, tuple[Held, ...]] = {}
-        self.over: dict[SubjectId, list[Held]] = {}
+        self.unended = Grouped()
+        self.sitting = Grouped()
+        self.over = Grouped()
         self.live = 0
         self.receipts: dict[ReceiptId, Receipt] = {}
-        self.marks: dict[ScopeKey, tuple[Mark, ...]] = {}
+        self.marks = Marks()
         self.swept: dict[ReceiptId, Serial] = {}
         self.strikes: dict[str, Strikes] = {}
         self.codes: dict[tuple[SubjectId, str], Code] = {}
@@ -113,6 +65,7 @@ class Shelf:
         self.old_strikes: Wheel[str] = Wheel()
         self.old_codes: Wheel[tuple[SubjectId, str]] = Wheel()
         self._tokens = tokens
+        self._profiles = profiles
         self._deadlines = deadlines
         self._owing = owing
         self._order: list[Held] = []
@@ -121,50 +74,95 @@ class Shelf:
     # --- sessions ---
 
     def place_session(self, before: Session | None, after: Session | None) -> None:
-        if before is not None:
-            held = self.sessions[before.id]
-            self._unlink(held, before)
-        elif after is not None:
-            held = self.sessions[after.id] = Held(after)
-            insort(self._order, held, key=_serial)
-        if after is not None:
-            held.session = after
-            self._link(held, after)
-            if after.ended is not None:
-                self.graves.add(held, after.ended.at)
-            elif before is None or before.ended is not None:
-                self._deadlines.add(held, after.deadline)
+        if before is None and after is not None:
+            subject = self.subjects.get(after.subject)
+            whose = after.subject if subject is None else subject.id
+            self.adopt(hold(self._profiles, after, whose), after.deadline, after)
+        elif before is not None and after is not None:
+            self._change(self.sessions[before.id], before, after)
         elif before is not None:
-            del self.sessions[before.id]
-            held.gone = True
-            self._removed += 1
-            self._compact()
+            self._remove(self.sessions[before.id], before)
 
-    def _link(self, held: Held, session: Session) -> None:
-        self._tokens[session.token_hash] = held
-        for refresh in refresh_tokens(session):
-            self.refresh[refresh] = held
-        if session.ended is None:
-            _add(self.unended, session.subject, held)
-            if session.impersonator is not None:
-                _add(self.sitting, session.impersonator, held)
-            self.live += 1
+    def adopt(self, held: Held, deadline: Instant, more: Session | None = None) -> None:
+        """A new row; `more` is the session unless it is a plain one, whose `Held` says it all."""
+        self.sessions[held.id] = held
+        order = self._order
+        if order and order[-1].serial > held.serial:
+            insort(order, held, key=_serial)
         else:
-            self.over.setdefault(session.subject, []).append(held)
+            order.append(held)
+        self._tokens[held.token] = held
+        sitter = None
+        if more is not None:
+            sitter = more.impersonator
+            for token in refresh_tokens(more):
+                self.refresh[token] = held
+        if held.ended is None:
+            self._is_live(held, sitter)
+            self._deadlines.add(held, deadline)
+        else:
+            self.over.add(held.subject, held)
+            self.graves.add(held, held.ended.at)
 
-    def _unlink(self, held: Held, session: Session) -> None:
+    def _change(self, held: Held, before: Session, after: Session) -> None:
+        if before.token_hash != after.token_hash:
+            del self._tokens[before.token_hash]
+            self._tokens[after.token_hash] = held
+        for token in refresh_tokens(before):
+            del self.refresh[token]
+        for token in refresh_tokens(after):
+            self.refresh[token] = held
+        held.put(self._profiles, after)
+        if before.ended is None and after.ended is not None:
+            self._is_over(held, before.impersonator)
+            self.graves.add(held, after.ended.at)
+        elif before.ended is not None and after.ended is None:
+            self.over.take(held.subject, held)
+            self._is_live(held, after.impersonator)
+            self._deadlines.add(held, after.deadline)
+
+    def _remove(self, held: Held, session: Session) -> None:
+        del self.sessions[session.id]
         del self._tokens[session.token_hash]
-        for refresh in refresh_tokens(session):
-            del self.refresh[refresh]
+        for token in refresh_tokens(session):
+            del self.refresh[token]
         if session.ended is None:
-            _take(self.unended, session.subject, held)
-            if session.impersonator is not None:
-                _take(self.sitting, session.impersonator, held)
-            self.live -= 1
-        else:
-            self.over[session.subject].remove(held)
-            if not self.over[session.subject]:
-                del self.over[session.subject]
+            self._is_over(held, session.impersonator)
+        self.over.take(held.subject, held)
+        held.leave()
+        self._removed += 1
+        self._compact()
+
+    def _is_live(self, held: Held, sitter: SubjectId | None) -> None:
+        self.unended.add(held.subject, held)
+        if sitter is not None:
+            self.sitting.add(sitter, held)
+        self.live += 1
+
+    def _is_over(self, held: Held, sitter: SubjectId | None) -> None:
+        self.unended.take(held.subject, held)
+        if sitter is not None:
+            self.sitting.take(sitter, held)
+        self.live -= 1
+        self.over.add(held.subject, held)
+
+    def end_together(self, rows: Sequence[Held], end: End) -> None:
+        """End these, which have not ended."""
+        for held in rows:
+            self._is_over(held, self._sitter(held))
+            held.end(end)
+        self.graves.add_all(rows, end.at)
+
+    def revive_together(self, rows: Sequence[Held]) -> None:
+        """Take their end back; a row that went and came back since has another place."""
+        for held in (self.sessions[one.id] for one in rows):
+            held.end(None)
+            self.over.take(held.subject, held)
+            self._is_live(held, self._sitter(held))
+            self._deadlines.add(held, held.deadline)
+
+    def _sitter(self, held: Held) -> SubjectId | None:
+        return held.passing().impersonator if self.sitting else None
 
     def _compact(self) -> None:
         """Removed rows stay in the order, marked, until they are the greater part of it."""
@@ -172,31 +170,28 @@ class Shelf:
             self._order = [held for held in self._order if not held.gone]
             self._removed = 0
 
-    def from_serial(self, serial: Serial) -> Iterator[Session]:
-        """The rows numbered `serial` or above, ended or not, in order."""
-        for place in range(bisect_left(self._order, serial, key=_serial), len(self._order)):
-            held = self._order[place]
-            if not held.gone:
-                yield held.session
+    def between(self, first: Serial, below: Serial) -> Iterator[Held]:
+        """The rows from `first` on numbered below `below`, ended or not, in order."""
+        start = bisect_left(self._order, first, key=_serial)
+        stop = bisect_left(self._order, below, lo=start, key=_serial)
+        rows = (self._order[place] for place in range(start, stop))
+        return (held for held in rows if not held.gone)
 
     def newest_first(self) -> Iterator[Session]:
-        return (held.session for held in reversed(self._order) if not held.gone)
+        return (held.passing() for held in reversed(self._order) if not held.gone)
 
     def unended_of(self, subject: SubjectId) -> tuple[Session, ...]:
-        return tuple(held.session for held in self.unended.get(subject, ()))
+        return tuple(held.passing() for held in self.unended.of(subject))
 
     def of_subject(self, subject: SubjectId) -> list[Session]:
         """Ended or not, in order."""
-        rows = (*self.over.get(subject, ()), *self.unended.get(subject, ()))
-        return [held.session for held in sorted(rows, key=_serial)]
+        rows = (*self.over.of(subject), *self.unended.of(subject))
+        return [held.passing() for held in sorted(rows, key=_serial)]
 
-    def unended_under(self, subject: SubjectId) -> tuple[Session, ...]:
-        """The subject's, and those in which it sits in somebody else's place."""
-        sitting = self.sitting.get(subject)
-        if sitting is None:
-            return self.unended_of(subject)
-        rows = dict.fromkeys((*self.unended.get(subject, ()), *sitting))
-        return tuple(held.session for held in sorted(rows, key=_serial))
+    def held_under(self, subject: SubjectId) -> list[Held]:
+        """What is unended: the subject's, and where it sits in somebody else's place."""
+        rows, sitting = self.unended.of(subject), self.sitting.of(subject)
+        return sorted(dict.fromkeys((*rows, *sitting)), key=_serial) if sitting else rows
 
     # --- revocations ---
 
@@ -218,44 +213,17 @@ class Shelf:
             self.old_receipts.add(revocation.id, revocation.at)
         was, will = before is not None and _marks(before), after is not None and _marks(after)
         if will and not was:
-            self._mark(revocation)
+            self.marks.add(revocation)
         elif was and not will:
-            self._unmark(revocation)
-
-    def _mark(self, revocation: Revocation) -> None:
-        mark = (revocation.serial, spared(revocation.scope))
-        for key in keys_of(revocation.scope):
-            self.marks[key] = tuple(sorted((*self.marks.get(key, ()), mark), key=_number))
-
-    def _unmark(self, revocation: Revocation) -> None:
-        mark = (revocation.serial, spared(revocation.scope))
-        for key in keys_of(revocation.scope):
-            left = tuple(other for other in self.marks[key] if other != mark)
-            if left:
-                self.marks[key] = left
-            else:
-                del self.marks[key]
+            self.marks.remove(revocation)
 
     def covered_by(self, session: Session) -> Serial:
-        """The highest serial of the revocations in whose scope the session is."""
-        highest = Serial(0)
-        if self.marks:
-            for key in scope_keys(session):
-                for serial, keep in reversed(self.marks.get(key, ())):
-                    if keep != session.id:
-                        highest = max(highest, serial)
-                        break
-        return highest
+        return self.marks.covered_by(session)
 
     def revoked_before(self, subject: SubjectId, dialect: DialectName) -> Serial:
-        keys: tuple[ScopeKey, ...] = (
-            (None, None),
-            (None, dialect),
-            (subject, None),
-            (subject, dialect),
+        return self.marks.highest(
+            ((None, None), (None, dialect), (subject, None), (subject, dialect))
         )
-        marks = (self.marks.get(key) for key in keys)
-        return max((found[-1][0] for found in marks if found), default=Serial(0))
 
     # --- subjects, strikes, codes ---
 
@@ -298,28 +266,8 @@ class Shelf:
             del self.codes[before.subject, before.purpose]
 
 
-def _add(rows: dict[SubjectId, tuple[Held, ...]], subject: SubjectId, held: Held) -> None:
-    """In order."""
-    some = (*rows.get(subject, ()), held)
-    if len(some) > 1 and some[-2].serial > held.serial:
-        some = tuple(sorted(some, key=_serial))
-    rows[subject] = some
-
-
-def _take(rows: dict[SubjectId, tuple[Held, ...]], subject: SubjectId, held: Held) -> None:
-    left = tuple(other for other in rows[subject] if other is not held)
-    if left:
-        rows[subject] = left
-    else:
-        del rows[subject]
-
-
 def _serial(held: Held) -> Serial:
-    return held.session.serial
-
-
-def _number(mark: Mark) -> Serial:
-    return mark[0]
+    return held.serial
 
 
 def _marks(receipt: Receipt) -> bool:
@@ -334,5 +282,4 @@ def refresh_tokens(session: Session) -> tuple[TokenHash, ...]:
 
 def deadline_of(held: Held) -> Instant | None:
     """When a session stops by itself; None when it has ended already."""
-    session = held.session
-    return None if held.gone or session.ended is not None else session.deadline
+    return None if held.gone or held.ended is not None else held.deadline

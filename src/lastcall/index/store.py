@@ -11,24 +11,21 @@ from uuid import uuid4
 from lastcall.domain.audit import Record
 from lastcall.domain.delivery import Delivery, DeliveryId, DeliveryState
 from lastcall.domain.errors import StoreUnavailable
-from lastcall.domain.logout import Receipt
-from lastcall.domain.session import Session, touched
-from lastcall.domain.subject import Subject
+from lastcall.domain.session import Session
 from lastcall.domain.types import ClientId, Instant, ReceiptId, SessionId, TenantId, TokenHash
+from lastcall.index.concerns import Concern, about_of, mark_of, to_be_tried
 from lastcall.index.condition import Loading, condition
 from lastcall.index.feed import IndexFeed
-from lastcall.index.shelf import Held, keys_of, scope_keys
-from lastcall.index.tables import Changed, Fact, Index, Touched
+from lastcall.index.held import Held
+from lastcall.index.marks import scope_keys
+from lastcall.index.tables import Change, Changed, EndedTogether, Index, Touched
 from lastcall.index.transaction import IndexTransaction
 from lastcall.ports import Condition, Found, Observer, Unobserved
-from lastcall.ports.feed import Mark, ScopeKey
+from lastcall.ports.feed import Mark
 from lastcall.ports.reading import MUST_WAIT, MustWait
 
 Report = Callable[[int, BaseException | None], None]
 """Called on the event loop: everything up to this ticket is durable, or it failed for good."""
-
-Concern = TokenHash | tuple[TenantId, ScopeKey]
-"""What a change is about: the tokens of a session, or everything in a scope."""
 
 TOUCH_EVERY = 1.0
 """Seconds that the last uses of sessions are gathered before they are written."""
@@ -37,7 +34,7 @@ TOUCH_EVERY = 1.0
 class Log(Protocol):
     """Where changes become durable, in the order of their tickets."""
 
-    def append(self, ticket: int, changes: Sequence[Changed | Touched], report: Report) -> bool:
+    def append(self, ticket: int, changes: Sequence[Change], report: Report) -> bool:
         """Take the changes; True when they are durable already, otherwise `report` tells later.
 
         Raises `Invalid` for what cannot be written, and has taken nothing then.
@@ -115,7 +112,7 @@ class IndexStore:
         """The ticket of the newest fact about a token that is not durable; 0 when there is none."""
         newest = self._undurable.get(token, 0)
         if held is not None:
-            tenant = held.session.tenant
+            tenant = held.tenant
             for key in scope_keys(held.session):
                 newest = max(newest, self._undurable.get((tenant, key), 0))
         return newest
@@ -130,9 +127,10 @@ class IndexStore:
 
     def touch(self, found: Found, at: Instant) -> None:
         held = self.index.tokens.get(found.session.token_hash)
-        if held is None or held.session.ended is not None or at >= held.session.deadline:
+        if held is None or held.ended is not None or at >= held.deadline:
             return
-        held.session = touched(held.session, at)
+        if at > held.last_seen:
+            held.seen(at)
         self._uses[held] = None
         if self._flush is None:
             loop = asyncio.get_running_loop()
@@ -140,11 +138,10 @@ class IndexStore:
 
     def _write_uses(self) -> None:
         self._flush = None
-        rows = [held.session for held in self._uses if not held.gone and not held.session.ended]
+        rows = [held for held in self._uses if not held.gone and held.ended is None]
         self._uses.clear()
         if rows and self.failed is None:
-            uses = [Touched(row.tenant, row.serial, row.last_seen) for row in rows]
-            self._submit(uses)
+            self._submit([_use(held) for held in rows])
 
     # --- transactions ---
 
@@ -199,12 +196,19 @@ class IndexStore:
 
     def _submit_or_undo(self, tx: IndexTransaction) -> None:
         try:
-            self._submit(tx.changes)
+            self._submit([*self._last_uses(tx.changes), *tx.changes])
         except BaseException:
             tx.undo()
             raise
 
-    def _submit(self, changes: Sequence[Changed | Touched]) -> None:
+    def _last_uses(self, changes: Sequence[Change]) -> list[Touched]:
+        """Those of sessions that end together, to be written before their ends."""
+        if not self._uses:
+            return []
+        ends = (change.rows for change in changes if isinstance(change, EndedTogether))
+        return [_use(held) for held in chain.from_iterable(ends) if held in self._uses]
+
+    def _submit(self, changes: Sequence[Change]) -> None:
         ticket = self._submitted + 1
         at_once = self._log.append(ticket, changes, self._report)
         self._submitted = ticket
@@ -217,12 +221,12 @@ class IndexStore:
                 if isinstance(change.after, Record):
                     records.append(change.after)
                 elif isinstance(change.after, Delivery):
-                    owed = owed or _to_be_tried(change.before, change.after)
+                    owed = owed or to_be_tried(change.before, change.after)
                 else:
-                    concerned = _about(change)
+                    concerned = about_of(change)
                     about += concerned
                     if change.before is not None or not isinstance(change.after, Session):
-                        doubtful += [_mark(change.tenant, one) for one in concerned]
+                        doubtful += [mark_of(change.tenant, one) for one in concerned]
         for mark in about:
             self._undurable[mark] = ticket
         self._pending[ticket] = Ticket(about, doubtful, records, owed)
@@ -357,29 +361,8 @@ class Turn:
         await self._store.end(self._tx, error)
 
 
-def _to_be_tried(before: Fact | None, after: Delivery) -> bool:
-    return after.next_at is not None and not (
-        isinstance(before, Delivery) and before.next_at == after.next_at
-    )
-
-
-def _about(change: Changed) -> list[Concern]:
-    """What a check of which tokens depends on: nothing, for most tables."""
-    match (change.before, change.after):
-        case (Session() as before, Session() as after):
-            return [before.token_hash, after.token_hash]
-        case (Session() as one, None) | (None, Session() as one):
-            return [one.token_hash]
-        case (Subject() as one, _) | (_, Subject() as one):
-            return [(change.tenant, (one.id, None))]
-        case (None, Receipt() as one):
-            return [(change.tenant, key) for key in keys_of(one.revocation.scope)]
-        case _:
-            return []
-
-
-def _mark(tenant: TenantId, concern: Concern) -> Mark:
-    return Mark(tenant, concern if isinstance(concern, bytes) else concern[1])
+def _use(held: Held) -> Touched:
+    return Touched(held.tenant, held.serial, held.last_seen)
 
 
 def _again(failed: StoreUnavailable) -> StoreUnavailable:

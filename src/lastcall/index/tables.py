@@ -1,7 +1,8 @@
 """The whole index: a shelf for each tenant, the tokens of all, and the head of the audit chain."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar, assert_never
 
 from lastcall.domain.attempts import Code, Strikes
@@ -10,12 +11,13 @@ from lastcall.domain.client import AccountName, Client
 from lastcall.domain.delivery import Attempt, Delivery, DeliveryState
 from lastcall.domain.logout import Receipt
 from lastcall.domain.plan import Plan, Preview, Remembered
-from lastcall.domain.session import Session
+from lastcall.domain.session import End, Session
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import Instant, ReceiptId, Serial, SessionId, TenantId, TokenHash
+from lastcall.index.held import Held, Profiles
 from lastcall.index.intentions import IntendedFact
 from lastcall.index.outbox import DueQueue, OutboxFact
-from lastcall.index.shelf import Held, Shelf, deadline_of
+from lastcall.index.shelf import Shelf, deadline_of
 from lastcall.index.wheel import Wheel
 from lastcall.ports import Found
 
@@ -44,10 +46,36 @@ class Touched:
     at: Instant
 
 
+@dataclass(frozen=True, slots=True)
+class EndedTogether:
+    """Sessions that one revocation ended, in the order of their serials.
+
+    No check depends on it: the revocation refuses them all, from before this change or with it.
+    """
+
+    tenant: TenantId
+    end: End
+    rows: Sequence[Held]
+
+    @property
+    def serials(self) -> list[Serial]:
+        return [held.serial for held in self.rows]
+
+    def each(self) -> Iterator[Changed]:
+        """One by one, for whoever asks at once and needs the sessions."""
+        for held in self.rows:
+            session = held.passing()
+            yield Changed(self.tenant, replace(session, ended=None), session)
+
+
+Change = Changed | Touched | EndedTogether
+
+
 class Index:
     def __init__(self) -> None:
         self.tokens: dict[TokenHash, Held] = {}
         self.shelves: dict[TenantId, Shelf] = {}
+        self.profiles = Profiles()
         self.deadlines: Wheel[Held] = Wheel()
         self.owing: dict[tuple[TenantId, ReceiptId], None] = {}
         self.queue: DueQueue = DueQueue()
@@ -59,7 +87,7 @@ class Index:
         shelf = self.shelves.get(tenant)
         if shelf is None:
             shelf = self.shelves[tenant] = Shelf(
-                self.tokens, self.deadlines, self.owing, self.queue, self.depth
+                self.tokens, self.profiles, self.deadlines, self.owing, self.queue, self.depth
             )
         return shelf
 
@@ -88,6 +116,13 @@ class Index:
             case serial:
                 shelf.serial = Serial(serial or 0)
 
+    def end_together(self, ended: EndedTogether) -> None:
+        self.shelf(ended.tenant).end_together(ended.rows, ended.end)
+
+    def revive_together(self, ended: EndedTogether) -> None:
+        """Undoes it."""
+        self.shelf(ended.tenant).revive_together(ended.rows)
+
     def found(self, held: Held) -> Found | None:
         """None when the account is gone."""
         session = held.session
@@ -101,8 +136,8 @@ class Index:
         """Those found are looked at again the next time, until they have ended."""
         due = self.deadlines.take(now, limit, deadline_of)
         for held in due:
-            self.deadlines.add(held, held.session.deadline)
-        return [(held.session.tenant, held.session.id) for held in due]
+            self.deadlines.add(held, held.deadline)
+        return [(held.tenant, held.id) for held in due]
 
     def live_sessions(self) -> int:
         return sum(shelf.live for shelf in self.shelves.values())

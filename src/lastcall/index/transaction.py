@@ -1,15 +1,24 @@
 """A transaction on the index: changes it at once, remembers how to undo, collects what to write."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from heapq import nsmallest
-from sys import intern
-from typing import Protocol
+from itertools import islice
+from typing import Protocol, assert_never
 
 from lastcall.domain.attempts import Code, Strikes
 from lastcall.domain.audit import Event, Link, Record, chained, link_of
 from lastcall.domain.errors import Conflict, NotFound
-from lastcall.domain.logout import OfSessions, OfSubject, OneSession, Receipt, Revocation
+from lastcall.domain.logout import (
+    OfDialect,
+    OfSessions,
+    OfSubject,
+    OfTenant,
+    OneSession,
+    Receipt,
+    Revocation,
+    Scope,
+)
 from lastcall.domain.session import End, Participant, Session, State, ended, joined, state_of
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import (
@@ -22,10 +31,11 @@ from lastcall.domain.types import (
     TenantId,
     TokenHash,
 )
+from lastcall.index.held import Held
 from lastcall.index.owing import OutboxRows
 from lastcall.index.pruning import prunable
 from lastcall.index.shelf import refresh_tokens
-from lastcall.index.tables import Index
+from lastcall.index.tables import Changed, Index
 from lastcall.ports import Page, SessionQuery, searchable
 
 
@@ -113,12 +123,12 @@ class IndexTransaction(OutboxRows):
         if session.id in self._shelf.sessions:
             raise Conflict("the session id is taken")
         self._secrets_are_free(session)
-        self._change(None, _compact(session))
+        self._change(None, session)
 
     def _secrets_are_free(self, session: Session) -> None:
         holders = [self._index.tokens.get(session.token_hash)]
         holders += [self._shelf.refresh.get(token) for token in refresh_tokens(session)]
-        if any(held is not None and held.session.id != session.id for held in holders):
+        if any(held is not None and held.id != session.id for held in holders):
             raise Conflict("the token is taken")
 
     async def session(self, id: SessionId) -> Session | None:
@@ -127,7 +137,7 @@ class IndexTransaction(OutboxRows):
 
     async def session_with_token(self, token: TokenHash) -> Session | None:
         held = self._index.tokens.get(token)
-        return held.session if held and held.session.tenant == self.tenant else None
+        return held.session if held and held.tenant == self.tenant else None
 
     async def session_with_refresh(self, token: TokenHash) -> Session | None:
         held = self._shelf.refresh.get(token)
@@ -203,38 +213,45 @@ class IndexTransaction(OutboxRows):
         return after
 
     async def end_sessions(self, covered: Revocation, limit: int) -> Sequence[Session]:
-        end = covered.end()
-        tombstones = []
-        for session in self._covered(covered, limit):
-            tombstone = ended(session, end)
-            self._change(session, tombstone)
-            tombstones.append(tombstone)
-        return tombstones
+        if covered.tenant != self.tenant:
+            return ()
+        rows = self._covered(covered, limit)
+        self._end_together(rows, covered.end())
+        return [held.passing() for held in rows]
 
-    def _covered(self, covered: Revocation, limit: int) -> Sequence[Session]:
+    def _covered(self, covered: Revocation, limit: int) -> Sequence[Held]:
         """Rows to end, oldest first; where a slice stopped, the next one goes on."""
         match covered.scope:
             case OneSession(session=one):
-                held = self._shelf.sessions.get(one)
-                rows: Sequence[Session] = () if held is None else (held.session,)
+                found = self._shelf.sessions.get(one)
+                rows: Sequence[Held] = () if found is None else (found,)
             case OfSessions(sessions=some) if len(some) <= ONE_BY_ONE:
-                found = (self._shelf.sessions.get(one) for one in some)
-                rows = sorted((held.session for held in found if held), key=_serial)
+                each = (self._shelf.sessions.get(one) for one in some)
+                rows = sorted((held for held in each if held is not None), key=_serial)
             case OfSubject(subject=subject):
-                rows = self._shelf.unended_under(subject)
+                rows = self._shelf.held_under(subject)
             case _:
                 return self._slice(covered, limit)
-        return [row for row in rows if row.ended is None and covered.ends(row)][:limit]
+        named = _names(covered.scope)
+        wanted = (
+            held
+            for held in rows
+            if held.ended is None and named(held) and held.serial < covered.serial
+        )
+        return list(islice(wanted, limit))
 
-    def _slice(self, covered: Revocation, limit: int) -> Sequence[Session]:
-        rows: list[Session] = []
+    def _slice(self, covered: Revocation, limit: int) -> Sequence[Held]:
+        """`limit` of all the rows; each is passed once, however many slices there are."""
+        rows: list[Held] = []
+        named = _names(covered.scope)
         reached = covered.serial
-        for session in self._shelf.from_serial(self._shelf.swept.get(covered.id, Serial(0))):
-            if session.serial >= covered.serial or len(rows) >= limit:
-                reached = min(session.serial, covered.serial)
+        swept = self._shelf.swept.get(covered.id, Serial(0))
+        for held in self._shelf.between(swept, covered.serial):
+            if len(rows) >= limit:
+                reached = held.serial
                 break
-            if session.ended is None and covered.ends(session):
-                rows.append(session)
+            if held.ended is None and named(held):
+                rows.append(held)
         self._sliced.append(covered.id)
         self._shelf.swept[covered.id] = reached
         return rows
@@ -309,7 +326,11 @@ class IndexTransaction(OutboxRows):
         return self._index.seq, self._index.digest
 
     def _recorded(self) -> list[Record]:
-        return [change.after for change in self.changes if isinstance(change.after, Record)]
+        return [
+            change.after
+            for change in self.changes
+            if isinstance(change, Changed) and isinstance(change.after, Record)
+        ]
 
     async def prune(self, ended_before: Instant, now: Instant, limit: int) -> int:
         went = list(prunable(self._shelf, ended_before, now, limit))
@@ -318,17 +339,22 @@ class IndexTransaction(OutboxRows):
         return len(went)
 
 
-def _serial(session: Session) -> Serial:
-    return session.serial
+def _serial(held: Held) -> Serial:
+    return held.serial
 
 
-def _compact(session: Session) -> Session:
-    """The same session, with texts many sessions share kept once."""
-    return replace(
-        session,
-        tenant=TenantId(intern(session.tenant)),
-        subject=SubjectId(intern(session.subject)),
-        address=intern(session.address),
-        host=intern(session.host),
-        user_agent=intern(session.user_agent),
-    )
+def _names(scope: Scope) -> Callable[[Held], bool]:
+    """Whether a scope names a session, `covers` for what is held; its subject is known to fit."""
+    match scope:
+        case OneSession(session=one):
+            return lambda held: held.id == one
+        case OfSessions(sessions=some):
+            return lambda held: held.id in some
+        case OfSubject(dialect=None, keep=keep) | OfTenant(keep=keep):
+            return lambda held: held.id != keep
+        case OfSubject(dialect=dialect, keep=keep):
+            return lambda held: held.profile.dialect == dialect and held.id != keep
+        case OfDialect(dialect=dialect):
+            return lambda held: held.profile.dialect == dialect
+        case _:
+            assert_never(scope)

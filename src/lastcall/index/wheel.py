@@ -1,6 +1,6 @@
 """A wheel: things to look at again later, in coarse buckets of time, with no promise kept by it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -19,6 +19,9 @@ class Wheel(Generic[T]):
 
     def add(self, thing: T, at: int) -> None:
         self._buckets.setdefault(at // BUCKET, []).append(thing)
+
+    def add_all(self, things: Iterable[T], at: int) -> None:
+        self._buckets.setdefault(at // BUCKET, []).extend(things)
 
     def take(self, now: int, limit: int, due: Callable[[T], int | None]) -> list[T]:
         """Take out up to `limit` things that are due at `now`.

@@ -6,7 +6,7 @@ from itertools import islice
 
 from lastcall.domain.audit import Record
 from lastcall.domain.types import ReceiptId, TenantId
-from lastcall.index import Changed, Index, IndexStore, Log, Report, Touched
+from lastcall.index import Change, Changed, Index, IndexStore, Log, Report
 
 
 class AtOnce:
@@ -15,7 +15,7 @@ class AtOnce:
     def __init__(self) -> None:
         self._records: list[Record] = []
 
-    def append(self, ticket: int, changes: Sequence[Changed | Touched], report: Report) -> bool:
+    def append(self, ticket: int, changes: Sequence[Change], report: Report) -> bool:
         for change in changes:
             if isinstance(change, Changed) and isinstance(change.after, Record):
                 self._records.append(change.after)

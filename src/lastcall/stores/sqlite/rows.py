@@ -17,7 +17,7 @@ from lastcall.domain.logout import (
 from lastcall.domain.session import Session
 from lastcall.domain.subject import Subject
 from lastcall.domain.types import TenantId
-from lastcall.index import Changed, Fact, Touched
+from lastcall.index import Change, EndedTogether, Fact, Touched
 from lastcall.stores.sqlite import outbox
 from lastcall.stores.sqlite.outbox import Row, Statement, Value, json
 
@@ -50,6 +50,10 @@ WHERE tenant = ? AND serial = ? AND ended_at IS NULL
 END_SESSION = """
 UPDATE sessions SET ended_at = ?, ended_why = ?, ended_by = ?, last_seen = ?
 WHERE tenant = ? AND serial = ? AND ended_at IS NULL
+"""
+END_TOGETHER = """
+UPDATE sessions SET ended_at = ?, ended_why = ?, ended_by = ?
+WHERE tenant = ? AND serial IN (SELECT value FROM json_each(?)) AND ended_at IS NULL
 """
 TOUCH_SESSION = """
 UPDATE sessions SET last_seen = ?1
@@ -87,18 +91,25 @@ class OutOfStep(Exception):
 
 
 def execute(db: Connection, statement: Statement) -> None:
-    """Raises `OutOfStep` unless the one row it is about was there; a use may come too late."""
-    db.execute(*statement)
-    if db.changes() != 1 and statement[0] is not TOUCH_SESSION:
-        raise OutOfStep(f"{statement[0].split()[0]} changed {db.changes()} rows")
+    """Raises `OutOfStep` unless the rows it is about were there; a use may come too late."""
+    sql, values = statement
+    db.execute(sql, values)
+    if sql is TOUCH_SESSION:
+        return
+    expected = str(values[-1]).count(",") + 1 if sql is END_TOGETHER else 1
+    if db.changes() != expected:
+        raise OutOfStep(f"{sql.split()[0]} changed {db.changes()} rows")
 
 
-def statement(change: Changed | Touched) -> Statement:
+def statement(change: Change) -> Statement:
     """Raises `Invalid` for values no database can hold, such as half a surrogate pair."""
     if isinstance(change, Touched):
         return TOUCH_SESSION, (change.at, change.tenant, change.serial)
     try:
-        sql, values = _statement(change.tenant, change.before, change.after)
+        if isinstance(change, EndedTogether):
+            sql, values = _together(change)
+        else:
+            sql, values = _statement(change.tenant, change.before, change.after)
         for value in values:
             if isinstance(value, str):
                 if not value.isascii():
@@ -153,6 +164,11 @@ def _session(one: Session, *, new: bool, gone: bool) -> Statement:
         return END_SESSION, (end.at, end.why, end.by, one.last_seen, *key)
     secrets = (one.token_hash, one.token_expires, one.refresh_hash, b"".join(one.spent))
     return RENEW_SESSION, (*secrets, json(one.factors), json(one.participants), *key)
+
+
+def _together(ended: EndedTogether) -> Statement:
+    end = ended.end
+    return END_TOGETHER, (end.at, end.why, end.by, ended.tenant, json(ended.serials))
 
 
 def _whole_session(one: Session) -> tuple[Value, ...]:

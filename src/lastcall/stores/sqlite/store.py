@@ -15,7 +15,7 @@ from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.logout import OfTenant, Revocation
 from lastcall.domain.origin import Origin
 from lastcall.domain.types import DialectName, EndReason, Instant, ReceiptId, TenantId
-from lastcall.index import Changed, Index, IndexStore, IndexTransaction, Loading
+from lastcall.index import Change, Index, IndexStore, IndexTransaction, Loading
 from lastcall.ports import Observer
 from lastcall.stores.sqlite import opening
 from lastcall.stores.sqlite.errors import RolledBack
@@ -90,7 +90,7 @@ class SqliteStore(IndexStore):
 
     async def _revoke_everything(self, now: Sighting, restored: bool) -> None:
         """End every session of every tenant, in one unit, with serials above any ever seen."""
-        changes: list[Changed] = []
+        changes: list[Change] = []
         for tenant in list(self.index.shelves):
             tx = IndexTransaction(self.index, tenant, self._history)
             await tx.raise_serial(now.serial)

@@ -13,7 +13,7 @@ import apsw
 from lastcall.domain.audit import Record
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.types import Instant, ReceiptId, Serial, TenantId
-from lastcall.index import Changed, Report, Touched, at_of
+from lastcall.index import Change, EndedTogether, Report, Touched, at_of
 from lastcall.ports import Observer, Unobserved
 from lastcall.stores.sqlite.loading import records
 from lastcall.stores.sqlite.outbox import Statement
@@ -79,12 +79,14 @@ class Writer:
 
     # --- on the event loop ---
 
-    def append(self, ticket: int, changes: Sequence[Changed | Touched], report: Report) -> bool:
+    def append(self, ticket: int, changes: Sequence[Change], report: Report) -> bool:
         serial = latest = 0
         record: Record | None = None
         for change in changes:
             if isinstance(change, Touched):
                 latest = max(latest, change.at)
+            elif isinstance(change, EndedTogether):
+                latest = max(latest, change.end.at)
             elif isinstance(change.after, int):
                 serial = max(serial, change.after)
             elif change.after is not None:
