@@ -4,14 +4,14 @@ import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lastcall.domain.client import Client
 from lastcall.domain.delivery import Outcome
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.token import same
 from lastcall.domain.trial import Trial
-from lastcall.domain.types import Duration, Instant
+from lastcall.domain.types import ClientId, Duration, Instant
 from lastcall.wire import Hit
 
 EPOCH = Instant(1_460_024_840_683)
@@ -123,6 +123,8 @@ class FakeSigner:
 
 class FakeApplications:
     """Knows every wire but one; an application answers by what its `url` begins with."""
+
+    on_again: Callable[[ClientId], None] | None = None
 
     def problems(self, client: Client) -> Sequence[str]:
         if client.connector == "pigeon":

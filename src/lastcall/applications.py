@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lastcall.domain.client import Client
 from lastcall.domain.delivery import DeliveryId, Outcome
 from lastcall.domain.token import ID_BYTES, id_text
 from lastcall.domain.trial import Trial
-from lastcall.domain.types import SECOND, Duration, ReceiptId, SubjectId
+from lastcall.domain.types import SECOND, ClientId, Duration, ReceiptId, SubjectId
 from lastcall.outward import Answer, Connector, NoAnswer, Notice, Target, Told, opened, unanswered
 from lastcall.ports import Clock, Entropy, Vault
 
@@ -43,7 +43,7 @@ class Nowhere:
         raise ValueError("no keys here")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Reach:
     """The Applications port over the connectors there are."""
 
@@ -51,6 +51,7 @@ class Reach:
     vault: Vault
     clock: Clock
     entropy: Entropy
+    on_again: Callable[[ClientId], None] | None = None
 
     def problems(self, client: Client) -> Sequence[str]:
         return problems(self.connectors, client, opened(self.vault, client))

@@ -96,6 +96,19 @@ async def test_what_was_given_up_is_tried_again_from_now_on() -> None:
     assert (event.action, event.target, event.code) == (Action.REDELIVERED, row.id, state)
 
 
+async def test_whoever_was_left_alone_is_asked_again_at_once() -> None:
+    world = await make_world()
+    client = await app(world)
+    delivery = await owed(world, client)
+    again: list[ClientId] = []
+    world.env.applications.on_again = again.append
+    await redeliver(world.env, BOSS, delivery.id)
+    assert again == [client.id]
+    with pytest.raises(NotFound):
+        await redeliver(world.env, BOSS, DeliveryId("other"))
+    assert again == [client.id]
+
+
 async def test_a_try_that_is_under_way_is_left_alone() -> None:
     world = await make_world()
     row = await owed(world, await app(world))

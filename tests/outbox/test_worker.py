@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from lastcall.authority.deliveries import redeliver
+from lastcall.circuit import Circuit, Pace
+from lastcall.domain.access import operator
 from lastcall.domain.client import Client
 from lastcall.domain.delivery import Delivery, DeliveryState, Outcome, owed
 from lastcall.domain.logout import OfTenant, Revocation
+from lastcall.domain.origin import Origin
 from lastcall.domain.session import Participant
 from lastcall.domain.settling import BACKOFF
 from lastcall.domain.types import (
@@ -22,8 +26,9 @@ from lastcall.domain.types import (
     Serial,
     SubjectId,
 )
-from lastcall.outbox import Circuit, Over, Pace, Worker
+from lastcall.outbox import Over, Worker
 from lastcall.outward import NoAnswer, Notice, Setting, Target, Told, sealed_sid
+from tests.contract.gates import until
 from tests.domain.samples import session
 from tests.world import TENANT, World, make_world
 
@@ -239,6 +244,25 @@ async def test_a_client_that_keeps_failing_is_left_alone_for_a_while() -> None:
     world.clock.advance(30_000)
     assert await one_round(worker) == 1
     assert await one_round(worker) == 5
+
+
+async def test_who_is_asked_for_by_hand_is_left_alone_no_longer() -> None:
+    world = await make_world()
+    connector = Scripted(answers={"dead": NoAnswer("connect", sent=False)})
+    rows = await owe(world, [client(world, "dead", concurrency=5)], each=20)
+    worker = at_work(world, connector)
+    running = asyncio.create_task(worker.run())
+    await until(lambda: len(connector.told) == 5)
+    await worker.rest()
+    connector.answers.clear()
+    assert await one_round(worker) == 0, "left alone"
+    admin = operator(TENANT, Origin(dialect=DialectName("native")))
+    await redeliver(world.env, admin, rows[-1].id)
+    await until(lambda: len(connector.told) == 20)
+    worker.stop()
+    await running
+    told = {notice.delivery for _, notice in connector.told}
+    assert len(told) == 20, "not that one alone"
 
 
 def test_breaks_grow_and_a_success_ends_them() -> None:

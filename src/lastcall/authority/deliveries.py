@@ -41,7 +41,7 @@ async def list_deliveries(
 
 
 async def redeliver(env: Env, caller: Caller, id: DeliveryId) -> Delivery:
-    """Try it again from now on, whatever became of it.
+    """Try it again from now on, whatever became of it and however often its application failed.
 
     Raises `Conflict` while a try is under way, and for an application that cannot be told.
     """
@@ -67,6 +67,8 @@ async def redeliver(env: Env, caller: Caller, id: DeliveryId) -> Delivery:
             caller, now, Action.REDELIVERED, target=id, code=before.state, detail=detail
         )
         await tx.record(event)
+    if env.applications.on_again is not None:
+        env.applications.on_again(client.id)
     return after
 
 

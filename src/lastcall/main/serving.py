@@ -15,6 +15,7 @@ from lastcall.authority.audit_heads import sign_head
 from lastcall.authority.plans import run_plans
 from lastcall.authority.sweep import sweep
 from lastcall.background import kept_up, repeated
+from lastcall.circuit import Pace
 from lastcall.control.channel import Channel, socket_of
 from lastcall.control.operations import READING, run
 from lastcall.control.records import Result
@@ -29,7 +30,7 @@ from lastcall.main.backends import Backends, opened
 from lastcall.main.errors import CannotStart
 from lastcall.main.figures import figures
 from lastcall.metrics import Metrics
-from lastcall.outbox import Pace, Worker
+from lastcall.outbox import Worker
 from lastcall.ports import Env
 from lastcall.settings import Configured, LastcallSettings, url_of
 from lastcall.stores.heads import HeadsFile

@@ -1,11 +1,11 @@
 """What the machine and its neighbours give: time, chance, slow hashes, codes, mail, keys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from lastcall.domain.client import Client
 from lastcall.domain.trial import Trial
-from lastcall.domain.types import Instant
+from lastcall.domain.types import ClientId, Instant
 
 
 class Clock(Protocol):
@@ -91,3 +91,6 @@ class Applications(Protocol):
     async def test(self, client: Client) -> Trial:
         """Send it a real notice that can end nothing."""
         ...
+
+    on_again: Callable[[ClientId], None] | None
+    """Called when somebody wants a client told again: earlier failures are no reason to wait."""
