@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from lastcall.http import streaming
-from lastcall.wire import Reply
+from lastcall.wire import Holder, Reply
 from tests.http.asgi import ask, echo, serve
 from tests.world import make_world
 
@@ -74,14 +74,29 @@ async def test_only_so_many_at_once() -> None:
     served = serve(await make_world(), mount)
     going = [asyncio.create_task(_sent(one)) for one in [Tap(b"a", on=True) for _ in range(3)]]
     await asyncio.sleep(0)
-    assert STREAMS.open == 3
+    assert STREAMS.of_kind["account"] == 3
     for task in going:
         task.cancel()
     await asyncio.gather(*going, return_exceptions=True)
-    assert STREAMS.open == 0
-    served.app.streams.open = streaming.MOST  # type: ignore[attr-defined]  # of the assembly
+    assert (STREAMS.of_kind["account"], STREAMS.of_one) == (0, {})
+    served.app.streams.of_kind["account"] = streaming.MOST["account"]  # type: ignore[attr-defined]  # of the assembly
     answer = await ask(served.app, "GET", "/echo/ok")
     assert (answer.status, answer.json["code"]) == (400, "busy")
+
+
+def test_one_account_does_not_take_what_others_need_nor_people_what_services_need() -> None:
+    streams = streaming.Streams()
+    greedy, other = Holder("account", "default/u-1"), Holder("account", "default/u-2")
+    for _ in range(streaming.MOST_OF_ONE["account"]):
+        assert not streams.full_for(greedy)
+        streams.begin(greedy)
+    assert streams.full_for(greedy)
+    assert not streams.full_for(other)
+    streams.of_kind["account"] = streaming.MOST["account"]
+    assert streams.full_for(other)
+    assert not streams.full_for(Holder("service", "default"))
+    streams.end(greedy)
+    assert not streams.full_for(greedy)
 
 
 STREAMS = streaming.Streams()

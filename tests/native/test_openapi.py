@@ -112,6 +112,7 @@ class Fuzzed:
             *kept,
             *([await self._credentials(by)] if by != "anybody" else []),
             body=body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass"),
+            gone=parts.path == "/v1/feed",  # which would go on for ever
         )
 
     async def _credentials(self, by: str) -> tuple[str, str]:

@@ -135,7 +135,7 @@ class Assembly:
             return reply.plus(("Connection", "close"))
         try:
             reply = await dialect.answer(call.with_(body=body))
-            if reply.stream is not None and self.streams.full:
+            if reply.stream is not None and self.streams.full_for(reply.holder):
                 await closed(reply)
                 return dialect.decline(call, Busy("too many streams are open"))
             return await closed(reply) if head.method == "HEAD" else reply

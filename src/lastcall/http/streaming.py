@@ -1,32 +1,46 @@
 """Answers that go on: sent piece by piece, until they end, the other side leaves, or we stop."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lastcall.http.replies import Send
-from lastcall.wire import Reply
+from lastcall.wire import Holder, Reply
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 TICK = 0.25
 """Seconds after which a stream with nothing to say looks whether the server stops."""
 
-MOST = 128
-"""Streams open at once in one server."""
+MOST = {"account": 128, "service": 512}
+"""Streams open at once in one server, of all people and of all services."""
+
+MOST_OF_ONE = {"account": 8, "service": 128}
 
 
 @dataclass(slots=True)
 class Streams:
-    """How many are open."""
+    """How many are open, by whom."""
 
-    open: int = 0
+    of_one: Counter[Holder] = field(default_factory=Counter)
+    of_kind: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def full(self) -> bool:
-        return self.open >= MOST
+    def full_for(self, holder: Holder) -> bool:
+        kind = holder.kind
+        return self.of_kind[kind] >= MOST[kind] or self.of_one[holder] >= MOST_OF_ONE[kind]
+
+    def begin(self, holder: Holder) -> None:
+        self.of_one[holder] += 1
+        self.of_kind[holder.kind] += 1
+
+    def end(self, holder: Holder) -> None:
+        self.of_kind[holder.kind] -= 1
+        self.of_one[holder] -= 1
+        if not self.of_one[holder]:
+            del self.of_one[holder]
 
 
 async def closed(reply: Reply) -> Reply:
@@ -47,7 +61,7 @@ async def send_stream(
     """The head, the body, then whatever the stream gives."""
     assert reply.stream is not None
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
-    streams.open += 1
+    streams.begin(reply.holder)
     gone = asyncio.ensure_future(_gone(receive))
     try:
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
@@ -56,7 +70,7 @@ async def send_stream(
         await _pieces(send, reply.stream, gone, stopping)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
     finally:
-        streams.open -= 1
+        streams.end(reply.holder)
         gone.cancel()
         await _close(reply.stream)
 

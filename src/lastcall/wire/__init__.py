@@ -18,6 +18,7 @@ from lastcall.wire.reading import (
     pairs,
 )
 from lastcall.wire.reply import (
+    Holder,
     Reply,
     clear_cookie,
     json_reply,
@@ -32,6 +33,7 @@ __all__ = [
     "DialectSettings",
     "Handler",
     "Hit",
+    "Holder",
     "Limiter",
     "Pairs",
     "Reply",

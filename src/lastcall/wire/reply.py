@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import msgspec
 
@@ -9,18 +10,30 @@ from lastcall.domain.errors import AuthorityError, Busy, LockedOut
 from lastcall.domain.types import Duration
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who keeps a stream open. People and services have bounds apart: neither starves the other."""
+
+    kind: Literal["account", "service"]
+    name: str
+
+
+NOBODY = Holder("account", "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What goes back. Header names and values must not hold control characters.
 
     A `stream` follows the body, piece by piece, for as long as it lasts; it raises nothing, and
-    is closed when the other side leaves or the server stops.
+    is closed when the other side leaves or the server stops. It counts against its `holder`.
     """
 
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     stream: AsyncIterator[bytes] | None = None
+    holder: Holder = NOBODY
 
     def plus(self, *headers: tuple[str, str]) -> "Reply":
         return replace(self, headers=(*self.headers, *headers))

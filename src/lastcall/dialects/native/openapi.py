@@ -19,6 +19,12 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 Json = dict[str, Any]
 
+EVENT: Json = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("event", "data", "id")},
+    "description": "Of each event; `data` holds JSON.",
+}
+
 OWN: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": [], "csrf": []}]
 """One's own session, for a call that changes something."""
 
@@ -125,7 +131,8 @@ def _responses(operation: Operation) -> Json:
     if operation.answer is not None:
         good["content"] = {operation.media: {"schema": _ref(operation.answer)}}
     elif operation.media != JSON:
-        good["content"] = {operation.media: {"schema": {"type": "string"}}}
+        schema = EVENT if operation.media == "text/event-stream" else {"type": "string"}
+        good["content"] = {operation.media: {"schema": schema}}
     if operation.headers:
         good["headers"] = {name: {"schema": {"type": "string"}} for name in operation.headers}
     by_status: defaultdict[int, list[str]] = defaultdict(list)

@@ -2,6 +2,7 @@
 
 from lastcall.dialects.native import (
     app_shapes,
+    feed,
     logins,
     proof_shapes,
     proofs,
@@ -12,6 +13,7 @@ from lastcall.dialects.native import (
 )
 from lastcall.dialects.native.app_operations import APP_OPERATIONS
 from lastcall.dialects.native.operation import FACTOR_REFUSALS, LOGIN_REFUSALS, Operation
+from lastcall.dialects.native.problems import POSITION, REMAINING
 
 OPERATIONS = (
     Operation(
@@ -102,8 +104,31 @@ OPERATIONS = (
         summary="What a token stands for (RFC 7662)",
         handler=services.introspect_token,
         by="service",
-        form=("token", "token_type_hint"),
+        form=("token", "token_type_hint", "use"),
+        takes=(POSITION,),
         answer=shapes.Introspection,
+        refusals=("locked-out",),
+        headers=(POSITION, REMAINING),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/feed",
+        id="feed",
+        summary="What guards must not remember any longer, as it happens (server-sent events)",
+        handler=feed.feed,
+        by="service",
+        takes=("Last-Event-ID",),
+        media="text/event-stream",
+        refusals=("locked-out", "busy"),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/feed/position",
+        id="feedPosition",
+        summary="How far the feed has come, with everything acknowledged before the call in it",
+        handler=feed.position,
+        by="service",
+        answer=shapes.FeedPosition,
         refusals=("locked-out",),
     ),
     Operation(

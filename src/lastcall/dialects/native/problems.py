@@ -21,6 +21,11 @@ from lastcall.wire import Call, Reply, bearer, clear_cookie, iso_time, json_repl
 COOKIE = "__Host-lastcall"
 REALM = 'realm="lastcall"'
 MEDIA_TYPE = "application/problem+json"
+POSITION = "Lastcall-Position"
+"""How far on the feed a caller has come, and how far at least an answer has."""
+
+REMAINING = "Lastcall-Remaining"
+"""Milliseconds that an answer counts for unless the feed says otherwise."""
 
 
 class CsrfRefused(AuthorityError):
@@ -76,7 +81,7 @@ CATALOGUE: Mapping[str, Kind] = {
         401, "Wrong name or password", "Unknown names, wrong passwords and disabled accounts alike."
     ),
     "bad-service-credentials": Kind(
-        401, "Unknown service", "Introspection is for services that are configured."
+        401, "Unknown service", "Introspection and the feed are for services that are configured."
     ),
     "second-factor-required": Kind(
         401,

@@ -15,7 +15,7 @@ from lastcall.dialects.native.settings import Settings
 from lastcall.domain.access import Caller
 from lastcall.domain.errors import AuthorityError
 from lastcall.domain.types import SECOND, Duration, ReceiptId, SubjectId
-from lastcall.wire import Call, Reply, json_reply
+from lastcall.wire import Call, Holder, Reply, json_reply
 
 WATCHED = 50
 """Deliveries in an event."""
@@ -43,7 +43,8 @@ async def receipt_events(call: Call[Settings]) -> Reply:
     caller = (await known(call)).caller
     await receipt(call.env, caller, _receipt_id(call), limit=0)
     headers = (("Content-Type", "text/event-stream"), ("X-Accel-Buffering", "no"))
-    return Reply(headers=headers, stream=_events(call, caller))
+    holder = Holder("account", f"{caller.tenant}/{caller.subject}")
+    return Reply(headers=headers, stream=_events(call, caller), holder=holder)
 
 
 async def signed(call: Call[Settings]) -> Reply:

@@ -2,16 +2,20 @@
 
 import hashlib
 from base64 import b64decode
+from collections.abc import Mapping
 from urllib.parse import quote, unquote_plus
 
 from lastcall.authority.introspect import introspect
 from lastcall.dialects.native.callers import known
-from lastcall.dialects.native.problems import BadService
+from lastcall.dialects.native.positions import confirmed, written
+from lastcall.dialects.native.problems import POSITION, REMAINING, BadService
 from lastcall.dialects.native.reading import form_fields
 from lastcall.dialects.native.settings import Service, Settings
 from lastcall.dialects.native.shapes import Actor, Introspection
 from lastcall.dialects.native.views import amr_of
+from lastcall.domain.access import Caller
 from lastcall.domain.errors import Invalid, LockedOut, NotAuthenticated
+from lastcall.domain.session import Session, touched
 from lastcall.domain.token import same
 from lastcall.domain.types import Duration, TenantId
 from lastcall.wire import Call, Reply, bearer, json_reply
@@ -52,34 +56,56 @@ async def check(call: Call[Settings]) -> Reply:
 
 
 async def introspect_token(call: Call[Settings]) -> Reply:
-    """RFC 7662. It does not count as a use of the session."""
+    """RFC 7662. It counts as a use of the session only where the service says there was one.
+
+    To who tells how far it has come on the feed, the answer is not older than that, and says how
+    old it can be at most, and for how long it counts unless the feed says otherwise.
+    """
     _, service = service_of(call)
     fields = form_fields(call)
     if not fields.get("token"):
         raise Invalid("token", "is missing")
+    used = _flag(fields, "use")
     tenant = TenantId(service.tenant) if service.tenant else None
-    caller = await introspect(call.env, tenant, fields["token"], call.origin)
+    here = await confirmed(call)
+    known_as = ((POSITION, written(here)),) if here else ()
+    caller = await introspect(call.env, tenant, fields["token"], call.origin, counts_as_use=used)
     if caller is None or caller.session is None:
-        return json_reply(Introspection(active=False))
-    session = caller.session
-    return json_reply(
-        Introspection(
-            active=True,
-            sub=caller.subject,
-            username=caller.username,
-            token_type="Bearer",
-            iss=call.public_url,
-            iat=session.created // 1_000,
-            exp=min(session.token_expires or session.deadline, session.deadline) // 1_000,
-            auth_time=session.created // 1_000,
-            amr=amr_of(session),
-            sid=session.id,
-            tenant=caller.tenant,
-            role=caller.role.name,
-            dialect=session.dialect,
-            act=Actor(sub=session.impersonator) if session.impersonator else None,
-        )
+        return json_reply(Introspection(active=False)).plus(*known_as)
+    now = call.env.clock.now()
+    session = touched(caller.session, now) if used else caller.session
+    ends = min(session.token_expires or session.deadline, session.deadline)
+    reply = json_reply(_introspection(call, caller, session, ends))
+    remaining = ((REMAINING, str(max(0, ends - now))),) if here else ()
+    return reply.plus(*known_as, *remaining)
+
+
+def _introspection(
+    call: Call[Settings], caller: Caller, session: Session, ends: int
+) -> Introspection:
+    return Introspection(
+        active=True,
+        sub=caller.subject,
+        username=caller.username,
+        token_type="Bearer",
+        iss=call.public_url,
+        iat=session.created // 1_000,
+        exp=ends // 1_000,
+        auth_time=session.created // 1_000,
+        amr=amr_of(session),
+        sid=session.id,
+        tenant=caller.tenant,
+        role=caller.role.name,
+        dialect=session.dialect,
+        act=Actor(sub=session.impersonator) if session.impersonator else None,
     )
+
+
+def _flag(fields: Mapping[str, str], name: str) -> bool:
+    given = fields.get(name, "false")
+    if given not in ("true", "false"):
+        raise Invalid(name, "must be true or false")
+    return given == "true"
 
 
 def service_of(call: Call[Settings]) -> tuple[str, Service]:

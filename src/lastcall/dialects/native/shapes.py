@@ -242,6 +242,32 @@ class Introspection(Told, frozen=True, kw_only=True):
     act: Actor | None = None
 
 
+class FeedPosition(Told, frozen=True, kw_only=True):
+    """How far the revocation feed has come: its epoch, and a number within it."""
+
+    position: Annotated[str, Meta(examples=["6f1c0e5a:4711"])]
+
+
+class FeedScope(Told, frozen=True, kw_only=True):
+    """Every session of a subject, or one somebody else sits in; of all subjects without one.
+
+    With a `dialect` those begun there alone.
+    """
+
+    tenant: str
+    subject: str | None = None
+    dialect: str | None = None
+
+
+class FeedEvent(Told, frozen=True, kw_only=True):
+    """What may be answered differently from the position `at` on; `tokens` are SHA-256 in hex."""
+
+    at: str
+    tokens: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    scopes: tuple[FeedScope, ...] = ()
+
+
 class Problem(Told, frozen=True, kw_only=True):
     """RFC 9457. `code` is the last part of `type`; `retry_after` in seconds."""
 
