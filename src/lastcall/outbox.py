@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+import structlog
+
 from lastcall.circuit import Circuit, Pace
 from lastcall.domain.audit import Action, Event
 from lastcall.domain.audit import Outcome as Decided
@@ -14,7 +16,7 @@ from lastcall.domain.delivery import Attempt, Delivery, DeliveryId, DeliveryStat
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.logout import Receipt
 from lastcall.domain.origin import Origin
-from lastcall.domain.settling import after, claimable, claimed
+from lastcall.domain.settling import after, claimable, claimed, faulted, untellable
 from lastcall.domain.tally import WELL
 from lastcall.domain.types import (
     SECOND,
@@ -38,6 +40,8 @@ from lastcall.outward import (
     unanswered,
 )
 from lastcall.ports import Env, Transaction
+
+log = structlog.stdlib.get_logger("outbox")
 
 WORKER = Origin(dialect=DialectName("outbox"))
 
@@ -69,6 +73,15 @@ class Over:
     receipt: Receipt
     at: Instant
     well: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What one transaction came to; `settled` goes along with the tries that had finished."""
+
+    settled: Sequence[Delivery | None]
+    jobs: Sequence[Job]
+    over: Sequence[Over]
 
 
 @dataclass(slots=True)
@@ -162,29 +175,85 @@ class Worker:
         return by_tenant
 
     async def _round(self, tenant: TenantId, due: Sequence[DeliveryId]) -> int:
-        """Write down what a tenant's tries came to and claim what is due, in one transaction."""
+        """Write down what a tenant's tries came to and claim what is due; how many were begun.
+
+        All in one transaction, unless something in it cannot be done: then each by itself.
+        """
         finished = self._finished.pop(tenant, [])
         try:
-            async with self.env.store.transaction(tenant) as tx:
-                settled = [await self._settle(tx, one) for one in finished]
-                untold: list[Delivery] = []
-                jobs = await self._claim(tx, due, untold)
-                over = await self._over(tx, [*settled, *untold])
+            done = await self._written(tenant, finished, due)
         except StoreUnavailable:
             self._finished.setdefault(tenant, []).extend(finished)
             raise
-        for job in jobs:
+        except Exception as error:
+            log.error("notices cannot be handled together", tenant=tenant, exc_info=error)
+            self._finished.setdefault(tenant, []).extend(finished)
+            return await self._one_by_one(tenant, due)
+        return self._go_on(finished, done)
+
+    async def _one_by_one(self, tenant: TenantId, due: Sequence[DeliveryId]) -> int:
+        begun = 0
+        waiting = self._finished.pop(tenant, [])
+        try:
+            while waiting:
+                begun += await self._alone(tenant, waiting[-1:], [])
+                waiting.pop()
+        finally:
+            if waiting:
+                self._finished.setdefault(tenant, []).extend(waiting)
+        for one in due:
+            begun += await self._alone(tenant, [], [one])
+        return begun
+
+    async def _alone(
+        self, tenant: TenantId, finished: Sequence[Finished], due: Sequence[DeliveryId]
+    ) -> int:
+        """One of them. What fails with it is given up by name, and not tried for ever."""
+        try:
+            done = await self._written(tenant, finished, due)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            one = due[0] if due else finished[0].attempt.delivery
+            log.error("a notice cannot be handled", tenant=tenant, delivery=one, exc_info=error)
+            finished, done = [], await self._give_up(tenant, one, f"fault {type(error).__name__}")
+        return self._go_on(finished, done)
+
+    async def _give_up(self, tenant: TenantId, one: DeliveryId, why: str) -> Written:
+        async with self.env.store.transaction(tenant) as tx:
+            delivery, now = await tx.delivery(one), self.env.clock.now()
+            over: Sequence[Over] = ()
+            if delivery is not None and delivery.next_at is not None:
+                given_up = faulted(delivery, now, why)
+                await tx.put_delivery(given_up)
+                await tx.record(_event(given_up, now))
+                over = await self._over(tx, [given_up])
+        return Written(settled=(), jobs=(), over=over)
+
+    async def _written(
+        self, tenant: TenantId, finished: Sequence[Finished], due: Sequence[DeliveryId]
+    ) -> Written:
+        async with self.env.store.transaction(tenant) as tx:
+            settled = [await self._settle(tx, one) for one in finished]
+            untold: list[Delivery] = []
+            jobs = await self._claim(tx, due, untold)
+            over = await self._over(tx, [*settled, *untold])
+        return Written(settled=settled, jobs=jobs, over=over)
+
+    def _go_on(self, finished: Sequence[Finished], done: Written) -> int:
+        """Begin what has been claimed, and tell of what has been written down."""
+        for job in done.jobs:
             self._running[job.delivery.client] += 1
             task = asyncio.create_task(self._try(job))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        for one, delivery in zip(finished, settled, strict=True):
+        for one, delivery in zip(finished, done.settled, strict=True):
             if self.on_tried is not None and delivery is not None:
                 self.on_tried(one.job.client, delivery, one.attempt)
-        for logout in over:
+        for logout in done.over:
             if self.on_over is not None:
                 self.on_over(logout)
-        return len(jobs)
+        return len(done.jobs)
 
     async def _over(self, tx: Transaction, changed: Iterable[Delivery | None]) -> Sequence[Over]:
         """The logouts whose last notice has been settled in this transaction."""
@@ -213,7 +282,7 @@ class Worker:
             client = await tx.client(delivery.client)
             connector = self.connectors.get(client.connector) if client else None
             if client is None or connector is None or not client.can_be_told:
-                untold.append(_untellable(delivery, now))
+                untold.append(untellable(delivery, now))
                 await tx.put_delivery(untold[-1])
                 await tx.record(_event(untold[-1], now))
                 continue
@@ -301,12 +370,6 @@ class Worker:
         if settled.settled_at is not None:
             await tx.record(_event(settled, settled.settled_at))
         return settled
-
-
-def _untellable(delivery: Delivery, now: Instant) -> Delivery:
-    """The client has been removed or muted since."""
-    state = DeliveryState.CANNOT_BE_TOLD
-    return replace(delivery, state=state, next_at=None, settled_at=now)
 
 
 def _event(delivery: Delivery, at: Instant) -> Event:

@@ -98,3 +98,21 @@ def redelivered(delivery: Delivery, now: Instant) -> Delivery:
         next_at=now,
         settled_at=None,
     )
+
+
+def untellable(delivery: Delivery, now: Instant) -> Delivery:
+    """The client has been removed or muted since."""
+    state = DeliveryState.CANNOT_BE_TOLD
+    return replace(delivery, state=state, next_at=None, settled_at=now)
+
+
+def faulted(delivery: Delivery, now: Instant, why: str) -> Delivery:
+    """Given up for a fault of our own: trying it, or writing down how it went, cannot be done."""
+    return replace(
+        delivery,
+        state=DeliveryState.UNREACHABLE,
+        next_at=None,
+        claimed_until=Instant(0),
+        settled_at=now,
+        last_error=why,
+    )
