@@ -14,6 +14,7 @@ from lastcall import __version__
 from lastcall.cli.apps import apps, receipts
 from lastcall.cli.asking import CONFIG, confirm, load
 from lastcall.cli.backups import backup
+from lastcall.cli.benching import bench
 from lastcall.cli.keys import keys
 from lastcall.cli.masses import plans
 from lastcall.cli.operators import Flag, logout, sessions, users
@@ -41,6 +42,7 @@ app.command(backup)
 app.command(apps)
 app.command(receipts)
 app.command(verify)
+app.command(bench)
 
 
 @app.command
