@@ -3,6 +3,7 @@ PYTHON ?= python3
 ARGS   ?=
 BIN    := .venv/bin
 NODE   := tests/e2e/node
+PEERS  := benchmarks/peers
 
 export PYTHON
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -29,7 +30,7 @@ check: lint
 
 # A run narrowed by ARGS cannot cover everything, so the gate stands only for the whole suite.
 test: lint $(NODE)/node_modules/.stamp
-	@scripts/debian-packages curl postgresql $(if $(shell grep -rl --include='*.py' playwright tests 2>/dev/null),chromium)
+	@scripts/debian-packages curl postgresql prometheus $(if $(shell grep -rl --include='*.py' playwright tests 2>/dev/null),chromium)
 	@$(BIN)/python -m coverage run -m pytest -q $(ARGS)
 	@$(if $(strip $(ARGS)),echo "ARGS narrowed the run: no coverage gate.",$(BIN)/python -m coverage report)
 
@@ -39,8 +40,11 @@ lint: .venv/test.stamp
 	$(call quietly,mypy)
 	$(call quietly,lint-imports --no-logo)
 
+# What cannot be installed is not measured, and the report says so.
 bench: .venv/run.stamp
-	@scripts/debian-packages nginx wrk || echo "Without them there are no figures of checks." >&2
+	@scripts/debian-packages nginx wrk redis-server postgresql || true
+	-@$(MAKE) --no-print-directory --keep-going $(PEERS)/node/node_modules/.stamp \
+		$(PEERS)/.venv/bin/made.stamp
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock:
@@ -63,12 +67,18 @@ lock:
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements/test.txt
 	@touch $@
 
-$(NODE)/node_modules/.stamp: $(NODE)/package.json $(NODE)/package-lock.json
+%/node_modules/.stamp: %/package.json %/package-lock.json
 	@scripts/debian-packages nodejs npm
-	@cd $(NODE) && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@cd $* && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+$(PEERS)/.venv/bin/made.stamp: $(PEERS)/requirements.txt scripts/make-venv
+	@scripts/make-venv $(PEERS)/.venv
+	@$(PEERS)/.venv/bin/python -m pip install -q --require-hashes -r $<
 	@touch $@
 
 clean:
 	@rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
-		.ruff_cache build src/*.egg-info $(NODE)/node_modules
+		.ruff_cache build src/*.egg-info $(NODE)/node_modules \
+		$(PEERS)/.venv $(PEERS)/node/node_modules
 	@find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,52 +1,77 @@
 """`make bench`: several rounds of every figure, a table, and the report beside this file."""
 
 import argparse
+import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from benchmarks import machine, report
-from benchmarks.checks import Checks, checks, missing
+from benchmarks.explained import explained
+from benchmarks.field import QUICK, Run, Sizes
 from benchmarks.figures import results
-from benchmarks.processes import CORES, scene
+from benchmarks.processes import CORES, Unmeasured
+from benchmarks.scenes import SCENES, Turn
+from benchmarks.wrk import WentWrong
 
-SCENES = ("deliveries", "hanging", "verbs", "checks")
+UNMEASURED = (Unmeasured, WentWrong, RuntimeError, OSError, subprocess.SubprocessError)
 
 
 def main() -> None:
     asked = _arguments()
     began, facts = time.monotonic(), machine.facts()
-    wanted = [name for name in SCENES if not asked.only or name in asked.only]
-    remarks = _remarks(wanted)
-    rounds: list[dict[str, Any]] = []
     with ExitStack() as stack:
-        servers = None
-        if "checks" in wanted and not missing():
-            _say("making houses of 10,000 and 100,000 sessions")
-            servers = stack.enter_context(checks())
-        for number in range(asked.rounds):
-            _say(f"round {number + 1} of {asked.rounds}")
-            rounds.append(_round(wanted, asked, servers))
-    found = results(rounds)
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lastcall-bench-"))
+        run = Run(
+            sizes=QUICK if asked.quick else Sizes(many=asked.many),
+            stack=stack,
+            folder=Path(folder),
+            say=_say,
+            with_peers=not asked.quick,
+        )
+        rounds = _rounds(run, asked.only or list(SCENES), 1 if asked.quick else asked.rounds)
+        found = results(rounds, run.absent)
+        why = [] if asked.quick else explained(run, found)
+    remarks = [f"It took {time.monotonic() - began:.0f} seconds."]
+    if len(CORES) < 2:
+        remarks.append("One core only: receivers and clients take their share of it.")
     print(report.table(found))
-    print("\n".join(["", *remarks, f"{time.monotonic() - began:.0f} s"]))
-    if not asked.only:
-        report.write(facts, rounds, found, remarks)
-        print(f"written: {report.FOLDER.name}/report.md, report.json and plots")
+    print("\n".join(["", *remarks]))
+    if asked.only or asked.quick or asked.many < Sizes().many:
+        return
+    report.write(facts, rounds, found, remarks, why)
+    print(f"written: {report.FOLDER.name}/report.md, report.json and plots")
 
 
-def _round(wanted: list[str], asked: argparse.Namespace, servers: Checks | None) -> dict[str, Any]:
-    measured: dict[str, Any] = {}
-    if "deliveries" in wanted:
-        measured["deliveries"] = scene("deliveries", str(asked.people))
-    if "hanging" in wanted:
-        measured["hanging"] = scene("hanging", "1000")
-    if "verbs" in wanted:
-        measured["verbs"] = scene("verbs", str(asked.logouts))
-    if servers is not None:
-        measured["checks"] = servers.round(asked.seconds)
-    return measured
+def _rounds(run: Run, wanted: Sequence[str], rounds: int) -> list[Mapping[str, Any]]:
+    """What cannot be measured is told at once, and once more in the report."""
+    turns: dict[str, Turn] = {}
+    for name in wanted:
+        try:
+            turns[name] = SCENES[name](run)
+        except UNMEASURED as error:
+            _gone(run, name, error)
+    done: list[Mapping[str, Any]] = []
+    for number in range(rounds):
+        measured: dict[str, Any] = {}
+        for name in tuple(turns):
+            _say(f"round {number + 1} of {rounds}: {name}")
+            try:
+                measured[name] = turns[name]()
+            except UNMEASURED as error:
+                del turns[name]
+                _gone(run, name, error)
+        done.append(measured)
+    return done
+
+
+def _gone(run: Run, name: str, error: Exception) -> None:
+    run.absent[name] = str(error) or type(error).__name__
+    _say(f"{name} cannot be measured: {run.absent[name]}")
 
 
 def _arguments() -> argparse.Namespace:
@@ -54,22 +79,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", choices=SCENES, nargs="+", help="these, and write no report")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
-        "--people", type=int, default=500, help="each in 40 applications (%(default)s)"
+        "--many",
+        type=int,
+        default=Sizes().many,
+        help="sessions in the large store; with fewer than %(default)s no report is written",
     )
     parser.add_argument(
-        "--logouts", type=int, default=1_000, help="of each kind, twice (%(default)s)"
+        "--quick", action="store_true", help="one short round without peers, to see that it works"
     )
-    parser.add_argument("--seconds", type=int, default=3, help="of checks on end (%(default)s)")
     return parser.parse_args()
-
-
-def _remarks(wanted: list[str]) -> list[str]:
-    remarks = []
-    if len(CORES) < 2:
-        remarks.append("One core only: receivers and clients take their share of it.")
-    if "checks" in wanted and (gone := missing()):
-        remarks.append(f"No figures of checks: {' and '.join(gone)} could not be had.")
-    return remarks
 
 
 def _say(text: str) -> None:

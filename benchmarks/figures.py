@@ -3,19 +3,33 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from types import MappingProxyType
 from typing import Any
 
-from benchmarks.checks import NGINX, SIZES, check_of
+from benchmarks.checks import FEW, MANY
+from benchmarks.contestants import (
+    BETTER_AUTH,
+    DJANGO,
+    DJANGO_USER,
+    EXPRESS,
+    OIDC_MEMORY,
+    OIDC_REDIS,
+)
+from benchmarks.field import NGINX
+from benchmarks.logouts import LOGOUT, UNDER
 
 Round = Mapping[str, Any]
 """What one round measured: a mapping for each scene."""
 
-FEW, MANY = (check_of(sessions) for sessions in SIZES)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """`bar` is what it must reach, or with `at_most` what it must stay below; None: no bar."""
+    """`bar` is what it must reach, or with `at_most` what it must stay below; None: no bar.
+
+    `of` what one round came to; it raises `KeyError` for a round without it. `peer` whose figure it
+    is, when it is not Lastcall's own. `limit`: the text in `limits/` that says why the bar cannot
+    be met, when it is not.
+    """
 
     group: str
     name: str
@@ -23,33 +37,53 @@ class Figure:
     of: Callable[[Round], float]
     bar: float | None = None
     at_most: bool = False
+    peer: str = ""
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
+    """No rounds: it was not measured, and `why` not."""
+
     figure: Figure
     rounds: Sequence[float]
+    why: str = ""
 
     @property
-    def value(self) -> float:
-        return median(self.rounds)
+    def value(self) -> float | None:
+        return median(self.rounds) if self.rounds else None
 
     @property
     def met(self) -> bool | None:
-        bar = self.figure.bar
-        if bar is None:
+        bar, value = self.figure.bar, self.value
+        if bar is None or value is None:
             return None
-        return self.value <= bar if self.figure.at_most else self.value >= bar
+        return value <= bar if self.figure.at_most else value >= bar
 
 
-def results(rounds: Sequence[Round]) -> list[Result]:
-    """The median is taken of what each round came to, ratios included."""
-    measured = set.intersection(*(set(one) for one in rounds))
-    return [
-        Result(figure=figure, rounds=[figure.of(one) for one in rounds])
-        for figure in FIGURES
-        if figure.group in measured
-    ]
+def results(
+    rounds: Sequence[Round], absent: Mapping[str, str] = MappingProxyType({})
+) -> list[Result]:
+    """The median is taken of what each round came to, ratios included.
+
+    Figures of scenes that were not asked for are left out; those that were and could not be
+    measured are there, with the reason from `absent`.
+    """
+    groups = {group for one in rounds for group in one} | absent.keys()
+    return [_result(figure, rounds, absent) for figure in FIGURES if figure.group in groups]
+
+
+def _result(figure: Figure, rounds: Sequence[Round], absent: Mapping[str, str]) -> Result:
+    came_to = []
+    for one in rounds:
+        try:
+            came_to.append(figure.of(one))
+        except KeyError:
+            continue
+    why = (
+        "" if came_to else absent.get(figure.peer) or absent.get(figure.group) or "nobody said why"
+    )
+    return Result(figure=figure, rounds=came_to, why=why)
 
 
 def _added(joined: int) -> Callable[[Round], float]:
@@ -76,17 +110,22 @@ def _check(name: str, of: str) -> Callable[[Round], float]:
     return lambda one: float(one["checks"][name][of])
 
 
+def _ratio(scene: str, of: str, to: str, what: str = "per_second") -> Callable[[Round], float]:
+    return lambda one: float(one[scene][of][what] / one[scene][to][what])
+
+
 def _syncs_beaten(one: Round) -> float:
-    rate = one["verbs"]["at_once"]["0"]["per_second"]
-    return float(rate / one["verbs"]["syncs_per_second"])
+    measured = one["logouts"]
+    return float(measured[LOGOUT]["per_second"] / measured["syncs_per_second"])
 
 
-def _beside_nginx(one: Round) -> float:
-    return float(one["checks"][FEW]["per_second"] / one["checks"][NGINX]["per_second"])
+def _slowed(one: Round) -> float:
+    measured = one["logouts"][UNDER]
+    return float(measured["busy_p99_ms"] / measured["idle_p99_ms"])
 
 
-def _slower_with_many(one: Round) -> float:
-    return float(one["checks"][FEW]["per_second"] / one["checks"][MANY]["per_second"])
+def _slowed_by_sweep(one: Round) -> float:
+    return float(one["million"]["busy_p99_ms"] / one["million"]["idle_p99_ms"])
 
 
 def _delivery_figures() -> list[Figure]:
@@ -165,19 +204,6 @@ def _logout_figures() -> list[Figure]:
         *figures,
         Figure(
             group=group,
-            name="a page written and synced, one at a time",
-            unit="/s",
-            of=_in(group, "syncs_per_second"),
-        ),
-        Figure(
-            group=group,
-            name="durable logouts by 64 clients against that",
-            unit="x",
-            of=_syncs_beaten,
-            bar=8,
-        ),
-        Figure(
-            group=group,
             name="durable logins by 64 clients, hashing left out",
             unit="/s",
             of=_in(group, "logins_per_second"),
@@ -185,23 +211,191 @@ def _logout_figures() -> list[Figure]:
     ]
 
 
+PEERS = {
+    OIDC_MEMORY: 10,
+    OIDC_REDIS: 10,
+    EXPRESS: 12,
+    DJANGO: 40,
+    DJANGO_USER: 40,
+    BETTER_AUTH: 60,
+}
+"""How many times as many checks Lastcall must answer."""
+
+
 def _check_figures() -> list[Figure]:
     group = "checks"
-    return [
+    figures = [
         Figure(group=group, name=NGINX, unit="/s", of=_check(NGINX, "per_second")),
-        Figure(group=group, name=FEW, unit="/s", of=_check(FEW, "per_second")),
+        Figure(group=group, name="check, 10,000 sessions", unit="/s", of=_check(FEW, "per_second")),
         Figure(group=group, name="... p99", unit="ms", of=_check(FEW, "p99_ms")),
-        Figure(group=group, name=MANY, unit="/s", of=_check(MANY, "per_second")),
-        Figure(group=group, name="check against nginx", unit="x", of=_beside_nginx, bar=0.85),
+        Figure(
+            group=group, name="check, 1,000,000 sessions", unit="/s", of=_check(MANY, "per_second")
+        ),
         Figure(
             group=group,
-            name="slower by ten times the sessions",
+            name="check against nginx returning a constant",
             unit="x",
-            of=_slower_with_many,
+            of=_ratio(group, FEW, NGINX),
+            bar=0.85,
+            limit="check-against-nginx",
+        ),
+        Figure(
+            group=group,
+            name="check with 10,000 sessions against 1,000,000",
+            unit="x",
+            of=_ratio(group, FEW, MANY),
             bar=1.1,
             at_most=True,
+            limit="check-with-many-sessions",
+        ),
+    ]
+    for peer, bar in PEERS.items():
+        figures += [
+            Figure(
+                group=group, name=f"{peer}", unit="/s", of=_check(peer, "per_second"), peer=peer
+            ),
+            Figure(
+                group=group,
+                name=f"check against {peer}",
+                unit="x",
+                of=_ratio(group, FEW, peer),
+                bar=bar,
+                peer=peer,
+                limit="check-against-peers",
+            ),
+        ]
+    return figures
+
+
+DURABLE = {
+    OIDC_MEMORY: "nothing is kept",
+    OIDC_REDIS: "not durable",
+    EXPRESS: "not durable",
+    DJANGO: "durable",
+    BETTER_AUTH: "durable",
+}
+"""Whether what a peer answers to a logout would outlive its machine."""
+
+
+def _logouts_over_http() -> list[Figure]:
+    group = "logouts"
+    figures = [
+        Figure(
+            group=group,
+            name="durable logouts by 64 clients",
+            unit="/s",
+            of=lambda one: float(one[group][LOGOUT]["per_second"]),
+        ),
+        Figure(
+            group=group,
+            name="... p99",
+            unit="ms",
+            of=lambda one: float(one[group][LOGOUT]["p99_ms"]),
+        ),
+        Figure(
+            group=group,
+            name="a page appended and synced, one at a time",
+            unit="/s",
+            of=_in(group, "syncs_per_second"),
+        ),
+        Figure(
+            group=group,
+            name="durable logouts against one sync each",
+            unit="x",
+            of=_syncs_beaten,
+            bar=8,
+            limit="logouts-against-syncs",
+        ),
+        Figure(
+            group=group,
+            name="p99 of a check, nothing else going on",
+            unit="ms",
+            of=lambda one: float(one[group][UNDER]["idle_p99_ms"]),
+        ),
+        Figure(
+            group=group,
+            name="p99 of a check under half as many logouts, against that",
+            unit="x",
+            of=_slowed,
+            bar=3,
+            at_most=True,
+            limit="check-under-logouts",
+        ),
+    ]
+    for peer, durable in DURABLE.items():
+        figures += [
+            Figure(
+                group=group,
+                name=f"{peer} ({durable})",
+                unit="/s",
+                of=_logout_of(peer),
+                peer=peer,
+            ),
+            Figure(
+                group=group,
+                name=f"durable logouts against {peer}",
+                unit="x",
+                of=_ratio(group, LOGOUT, peer),
+                bar=5,
+                peer=peer,
+                limit="logouts-against-peers",
+            ),
+        ]
+    return figures
+
+
+def _logout_of(peer: str) -> Callable[[Round], float]:
+    return lambda one: float(one["logouts"][peer]["per_second"])
+
+
+def _million_figures() -> list[Figure]:
+    group = "million"
+
+    def bounded(name: str, unit: str, of: str, bar: float, limit: str) -> Figure:
+        return Figure(
+            group=group,
+            name=name,
+            unit=unit,
+            of=_in(group, of),
+            bar=bar,
+            at_most=True,
+            limit=limit,
+        )
+
+    return [
+        bounded("start until ready", "s", "start_seconds", 10, "start"),
+        bounded("memory for each session", "bytes", "memory_bytes", 600, "memory"),
+        bounded("disk for each session", "bytes", "disk_bytes", 400, "disk"),
+        bounded("tenant logged out: until the last is refused", "ms", "refused_ms", 20, "refusal"),
+        Figure(
+            group=group,
+            name="... until that is durable and answered",
+            unit="ms",
+            of=_in(group, "answered_ms"),
+        ),
+        bounded("... until every row is ended", "s", "rows_seconds", 10, "sweep"),
+        Figure(
+            group=group,
+            name="... p99 of a check before",
+            unit="ms",
+            of=_in(group, "idle_p99_ms"),
+        ),
+        Figure(
+            group=group,
+            name="... p99 of a check meanwhile, against that",
+            unit="x",
+            of=_slowed_by_sweep,
+            bar=2,
+            at_most=True,
+            limit="check-under-sweep",
         ),
     ]
 
 
-FIGURES = [*_delivery_figures(), *_logout_figures(), *_check_figures()]
+FIGURES = [
+    *_check_figures(),
+    *_logouts_over_http(),
+    *_million_figures(),
+    *_delivery_figures(),
+    *_logout_figures(),
+]

@@ -31,6 +31,8 @@ from lastcall.outward import sealed_sid
 from lastcall.ports import Entropy
 
 TENANT = TenantId("default")
+OTHER = TenantId("other")
+OTHER_HOST = "other.example"
 ORIGIN = Origin(dialect=DialectName("native"), address="192.0.2.7", port=40_000, host="login")
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 SLICE = 1_000
@@ -43,6 +45,11 @@ log_level = "error"
 
 [store]
 url = "sqlite:lastcall.db"
+
+[tenants.default]
+
+[tenants.other]
+hosts = ["other.example"]
 """
 
 
@@ -118,14 +125,43 @@ def token(number: int) -> str:
     return f"lct_{number:043d}"
 
 
-def _subject(backends: Backends, number: int) -> Subject:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crowd:
+    """Sessions and the people who hold them, in turns; the numbers of both begin at `first`."""
+
+    sessions: int
+    people: int
+    tenant: TenantId = TENANT
+    role: str = "monitor"
+    first: int = 0
+
+
+async def fill(backends: Backends, crowd: Crowd) -> None:
+    """Sessions for other processes to show the tokens of: nothing is kept here."""
+    people = [
+        _subject(backends, crowd.first + number, crowd.tenant, crowd.role)
+        for number in range(crowd.people)
+    ]
+    for start in range(0, crowd.sessions, SLICE):
+        async with backends.env.store.transaction(crowd.tenant) as tx:
+            for number in range(start, min(start + SLICE, crowd.sessions)):
+                person = people[number % len(people)]
+                if number < len(people):
+                    await tx.add_subject(person)
+                serial = await tx.next_serial()
+                await tx.add_session(_session(backends, crowd.first + number, person, serial, ()))
+
+
+def _subject(
+    backends: Backends, number: int, tenant: TenantId = TENANT, role: str = "monitor"
+) -> Subject:
     now = backends.env.clock.now()
     return Subject(
         id=SubjectId(f"u_{number:016d}"),
-        tenant=TENANT,
+        tenant=tenant,
         username=f"person{number}",
         password_hash=digest_password(f"password of {number}"),
-        role="monitor",
+        role=role,
         version=Serial(0),
         created=now,
         changed=now,
@@ -140,7 +176,7 @@ def _session(
     vault = backends.env.vault
     return Session(
         id=SessionId(f"s{number:016d}"),
-        tenant=TENANT,
+        tenant=subject.tenant,
         subject=subject.id,
         token_hash=hash_token(token(number)),
         serial=serial,

@@ -3,7 +3,6 @@
 import os
 import platform
 import re
-import shutil
 import subprocess
 import tempfile
 from importlib.metadata import version
@@ -11,9 +10,13 @@ from pathlib import Path
 
 import apsw
 
-from benchmarks.processes import CORES
+from benchmarks import contestants
+from benchmarks.processes import CORES, Unmeasured, program
+from tests.postgres.cluster import binaries
 
 PACKAGES = ("lastcall", "uvloop", "uvicorn", "aiohttp", "cryptography", "joserfc", "msgspec")
+
+PROGRAMS = ("nginx", "wrk", "redis-server", "postgres")
 
 
 def facts() -> dict[str, str]:
@@ -27,7 +30,8 @@ def facts() -> dict[str, str]:
         "Python": platform.python_version(),
         "SQLite": apsw.sqlite_lib_version(),
         **{name: version(name) for name in PACKAGES},
-        **{name: found for name in ("nginx", "wrk") if (found := _said(name))},
+        **{name: found for name in PROGRAMS if (found := _said(name))},
+        **contestants.versions(),
     }
 
 
@@ -45,9 +49,12 @@ def _file_system(path: Path) -> str:
 
 
 def _said(name: str) -> str:
-    program = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
-    if program is None:
+    """The version a program tells; empty when it is not here."""
+    try:
+        found = binaries() / name if name == "postgres" else program(name)
+    except (Unmeasured, AssertionError):
         return ""
-    told = subprocess.run([program, "-v"], capture_output=True, text=True, check=False)
-    found = re.search(r"\d+\.\d+(\.\d+)?", told.stdout + told.stderr)
-    return found[0] if found else ""
+    option = "-v" if name in ("nginx", "wrk") else "--version"
+    told = subprocess.run([found, option], capture_output=True, text=True, check=False)
+    version = re.search(r"\d+\.\d+(\.\d+)?", told.stdout + told.stderr)
+    return version[0] if version else ""

@@ -5,14 +5,17 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from benchmarks.figures import Result, Round
+from benchmarks.explained import Explanation
+from benchmarks.figures import Figure, Result, Round
 
 FOLDER = Path(__file__).parent
 TITLES = {
+    "checks": "Checking",
+    "logouts": "Logging out over HTTP",
+    "million": "A million sessions",
     "deliveries": "Telling applications",
     "hanging": "Receivers that hang",
-    "verbs": "Logging out and in",
-    "checks": "Checking",
+    "verbs": "The verbs by themselves",
 }
 WORDS = {True: "met", False: "NOT MET", None: ""}
 
@@ -23,15 +26,20 @@ def shown(number: float) -> str:
     return f"{number:.1f}" if abs(number) >= 10 else f"{number:.2f}"
 
 
+def bar_of(figure: Figure) -> str:
+    if figure.bar is None:
+        return ""
+    return f"{'<=' if figure.at_most else '>='} {figure.bar:,g}"
+
+
 def row(result: Result) -> tuple[str, str, str, str]:
     """Name, value, bar, and the lowest and the highest round."""
-    figure = result.figure
-    bar = ""
-    if figure.bar is not None:
-        sign = "<=" if figure.at_most else ">="
-        bar = f"{sign} {figure.bar:,g} {WORDS[result.met]}"
+    figure, value = result.figure, result.value
+    bar = f"{bar_of(figure)} {WORDS[result.met]}".strip()
+    if value is None:
+        return figure.name, "not measured", bar, result.why
     span = f"{shown(min(result.rounds))} .. {shown(max(result.rounds))}"
-    return figure.name, f"{shown(result.value)} {figure.unit}", bar, span
+    return figure.name, f"{shown(value)} {figure.unit}", bar, span
 
 
 def table(results: Sequence[Result]) -> str:
@@ -39,7 +47,7 @@ def table(results: Sequence[Result]) -> str:
     for group, some in _groups(results).items():
         lines += ["", TITLES[group]]
         for name, value, bar, span in map(row, some):
-            lines.append(f"  {name:54} {value:>14}   {bar:18} {span}".rstrip())
+            lines.append(f"  {name:58} {value:>14}   {bar:18} {span}".rstrip())
     return "\n".join(lines)
 
 
@@ -48,17 +56,25 @@ def write(
     rounds: Sequence[Round],
     results: Sequence[Result],
     remarks: Sequence[str],
+    explanations: Sequence[Explanation] = (),
     folder: Path = FOLDER,
 ) -> None:
     raw = {"machine": facts, "remarks": remarks, "rounds": rounds}
     (folder / "report.json").write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
-    (folder / "report.md").write_text(_markdown(facts, results, remarks), encoding="utf-8")
+    text = "\n".join(_markdown(facts, results, remarks, explanations)) + "\n"
+    (folder / "report.md").write_text(text, encoding="utf-8")
     for group, some in _groups(results).items():
-        (folder / f"report-{group}.svg").write_text(plot(some), encoding="utf-8")
+        measured = [one for one in some if one.rounds]
+        (folder / f"report-{group}.svg").write_text(plot(measured), encoding="utf-8")
 
 
-def _markdown(facts: Mapping[str, str], results: Sequence[Result], remarks: Sequence[str]) -> str:
-    rounds = len(results[0].rounds) if results else 0
+def _markdown(
+    facts: Mapping[str, str],
+    results: Sequence[Result],
+    remarks: Sequence[str],
+    explanations: Sequence[Explanation],
+) -> list[str]:
+    rounds = max((len(one.rounds) for one in results), default=0)
     lines = [
         "# Figures",
         "",
@@ -66,17 +82,40 @@ def _markdown(facts: Mapping[str, str], results: Sequence[Result], remarks: Sequ
         "they mean and how they are taken: [figures](../docs/explanation/figures.md).",
         "",
         *(f"* {remark}" for remark in remarks),
-        *([""] if remarks else []),
-        "| machine | |",
-        "|---|---|",
-        *(f"| {name} | {value} |" for name, value in facts.items()),
+        "",
+        "## The bars",
+        "",
+        "| figure | bar | measured | |",
+        "|---|---:|---:|---|",
+        *(_held(one) for one in results if one.figure.bar is not None),
     ]
     for group, some in _groups(results).items():
         lines += ["", f"## {TITLES[group]}", "", "| figure | median | bar | rounds |"]
         lines += ["|---|---:|---|---|"]
         lines += ["| " + " | ".join(row(one)) + " |" for one in some]
         lines += ["", f"![{TITLES[group]}](report-{group}.svg)"]
-    return "\n".join(lines) + "\n"
+    lines += _unmet(explanations)
+    lines += ["", "## The machine", "", "| | |", "|---|---|"]
+    return [*lines, *(f"| {name} | {value} |" for name, value in facts.items())]
+
+
+def _held(result: Result) -> str:
+    name, value, _, why = row(result)
+    word = WORDS[result.met] if result.rounds else why
+    return f"| {name} | {bar_of(result.figure)} | {value} | {word} |"
+
+
+def _unmet(explanations: Sequence[Explanation]) -> list[str]:
+    if not explanations:
+        return []
+    lines = ["", "## What is not met, and why"]
+    for one in explanations:
+        lines += ["", f"### {one.figure.name}", "", one.text or "Nobody has said why yet."]
+    profiles = {one.figure.group: one.profile for one in explanations if one.profile}
+    for group, profile in profiles.items():
+        lines += ["", f"<details><summary>Profile of this run: {TITLES[group]}</summary>", ""]
+        lines += ["```text", profile, "```", "", "</details>"]
+    return lines
 
 
 def _groups(results: Sequence[Result]) -> dict[str, list[Result]]:
@@ -118,7 +157,7 @@ def _bar(one: Result, top: int, scale: float) -> list[str]:
 
     name, value, *_ = row(one)
     bar = one.figure.bar
-    long = max(0, one.value) * scale
+    long = max(0, one.value or 0) * scale
     return [
         f'<text x="{NAMES - 8}" y="{top + 15}" text-anchor="end">{escape(name)}</text>',
         f'<rect x="{NAMES}" y="{top + 4}" width="{long:.1f}" height="14" fill="#9db8d6"/>',

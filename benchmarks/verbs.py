@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import os
 import random
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
@@ -14,6 +12,7 @@ from typing import Any
 
 import uvloop
 
+from benchmarks import disk
 from benchmarks.house import (
     ORIGIN,
     Furnished,
@@ -94,7 +93,7 @@ async def _at_once(backends: Backends, people: dict[int, list[Furnished]]) -> di
     logins: list[float] = []
     syncs: list[float] = []
     for block in range(BLOCKS):
-        syncs += _syncs(50)
+        syncs += disk.syncs(50)
         for joined, some in people.items():
             share = some[block::BLOCKS]
             rate = await _drive(lambda one: _log_out(env, one), share, times[joined])
@@ -146,18 +145,6 @@ async def _log_in(env: Env, one: Furnished) -> None:
     )
     lifetime = Lifetime(idle=None, absolute=Duration(HOUR))
     await login(env, origin, proven, Start(kind=Kind.API, lifetime=lifetime, mint=mint))
-
-
-def _syncs(many: int) -> Timed:
-    """Seconds to append a page to a file and have it on the disk."""
-    times: Timed = []
-    with tempfile.TemporaryFile() as file:
-        for _ in range(many):
-            began = time.perf_counter()
-            os.write(file.fileno(), bytes(4_096))
-            os.fdatasync(file.fileno())
-            times.append(time.perf_counter() - began)
-    return times
 
 
 def _in_ms(times: Timed) -> dict[str, float]:
