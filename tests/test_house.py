@@ -95,6 +95,27 @@ def test_the_domain_is_pure() -> None:
     judge(offences)
 
 
+def test_the_client_knows_nothing_of_the_server() -> None:
+    offences = [
+        f"{named(path)}:{line}: imports {module}"
+        for path in modules("client")
+        for line, module in imported(ast.parse(path.read_text(encoding="utf-8")))
+        if module.split(".")[0] == "lastcall" and module.split(".")[:2] != ["lastcall", "client"]
+    ]
+    judge(offences)
+
+
+def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from ((node.lineno, alias.name) for alias in names)
+            case ast.ImportFrom(module=str(module)):
+                yield node.lineno, module
+            case _:
+                pass
+
+
 def impurities(tree: ast.AST) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         match node:

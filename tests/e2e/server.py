@@ -105,10 +105,12 @@ def start(
 
 
 @contextmanager
-def demo(folder: Path, *arguments: str) -> Iterator[Server]:
+def demo(
+    folder: Path, *arguments: str, environ: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """`lastcall demo` with its data in `folder`, which a later one may take up again."""
     words = ("demo", "--port", "0", "--data", str(folder), *arguments)
-    with _running(start(words, folder, folder / "lastcall.toml")) as server:
+    with _running(start(words, folder, folder / "lastcall.toml", environ)) as server:
         yield server
 
 

@@ -1,0 +1,360 @@
+"""SessionGuard: checks sessions in the application's own process, and forgets when it must."""
+
+import asyncio
+import logging
+import random
+import ssl as tls
+from collections.abc import Coroutine
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Self
+
+from lastcall.client.authority import Authority, HttpAuthority
+from lastcall.client.cache import REFUSED_SECONDS, Cache, Entry, Kept, Question
+from lastcall.client.clock import Clock, since_boot
+from lastcall.client.feed import Position
+from lastcall.client.identity import CannotKnow, Identity, Verdict
+
+log = logging.getLogger("lastcall.client")
+
+LONGEST_TOKEN = 8 * 1024
+"""Characters; what is longer is refused unasked."""
+
+TRIES = 3
+"""Questions about one token while things keep happening to it."""
+
+IN_FLIGHT = 64
+WAITING = 4_096
+"""Questions at once, and those that wait for their turn; more than that cannot be answered."""
+
+GLANCE = 0.02
+"""Seconds until what was not to be remembered is asked for again by who watches; then doubling."""
+
+USES_IN_FLIGHT = 64
+USE_AGAIN = 1.0
+"""Seconds until a use that could not be told is tried again, with the next use."""
+
+SHORTEST_WAIT, LONGEST_WAIT = 0.05, 2.0
+"""Seconds before the next attempt to reach an authority that could not be reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """`following`: answers come from memory. `lease` is what is left of it, in seconds."""
+
+    following: bool
+    lease: float
+    position: Position | None
+    entries: int
+
+
+class SessionGuard:
+    """Answers from memory while it follows the authority's feed, and asks the authority otherwise.
+
+    `lease`, in seconds, is how long after a logout at the authority this process may still let
+    somebody in if the feed is cut; while it is not, a logout counts within milliseconds.
+    `entries` bounds the memory. Tokens are remembered by their SHA-256 alone.
+
+    It belongs to the event loop it is first used in; `ThreadedGuard` is for programs without one.
+    Begin and end it with `async with`, or `close` it; it starts by itself when it is asked.
+    """
+
+    def __init__(
+        self,
+        url: str = "",
+        service: str = "",
+        secret: str = "",
+        *,
+        lease: float = 2.0,
+        entries: int = 100_000,
+        patience: float = 2.0,
+        ssl: tls.SSLContext | None = None,
+        authority: Authority | None = None,
+        clock: Clock = since_boot,
+    ) -> None:
+        """`patience`: seconds for one answer of the authority."""
+        if lease <= 0 or entries < 1 or patience <= 0:
+            raise ValueError("lease, entries and patience must be above zero")
+        self.lease = lease
+        self._cache = Cache(entries)
+        self._authority = authority or HttpAuthority(url, service, secret, ssl)
+        self._clock = clock
+        self._patience = patience
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._uses = 0
+        self._asks: dict[tuple[bytes, bool], tuple[float, asyncio.Task[Identity | None]]] = {}
+        self._turns = asyncio.Semaphore(IN_FLIGHT)
+        self._rechecks = asyncio.Semaphore(IN_FLIGHT // 2)
+        self._renew_now = asyncio.Event()
+        self._leased = asyncio.Event()
+        self._closed = False
+        self._follower: asyncio.Task[None] | None = None
+        self._lapse: asyncio.TimerHandle | None = None
+
+    # --- checking ---
+
+    def check_now(self, token: str, *, use: bool = True) -> Identity | Verdict:
+        """From memory alone, from any thread: who it is, `REFUSED`, or `UNKNOWN`."""
+        now = self._clock()
+        key = sha256(token.encode("utf-8", "surrogatepass")).digest()
+        cache = self._cache
+        entry = cache.entries.get(key)
+        if entry is None:
+            if now < cache.refused.get(key, -REFUSED_SECONDS) + REFUSED_SECONDS:
+                return Verdict.REFUSED
+            return _unaskable(token)
+        if now >= cache.lease_until or now >= entry.until or not entry.herd.alive:
+            return Verdict.UNKNOWN
+        entry.hot = True
+        if use and now >= entry.use_at:
+            self._tell_use(token, entry, now)
+        return entry.identity
+
+    async def check(self, token: str, *, use: bool = True) -> Identity | None:
+        """Who it is, or None for a token that does not count. Raises `CannotKnow`.
+
+        It counts as a use of the session unless told otherwise.
+        """
+        found = self.check_now(token, use=use)
+        if isinstance(found, Identity):
+            return found
+        if found is Verdict.REFUSED:
+            return None
+        return await self._ask(token, use)
+
+    async def ended(self, token: str) -> Verdict:
+        """Return once the session does not count any more, or that cannot be known (`UNKNOWN`).
+
+        For what outlives a request, such as a WebSocket. Watching is no use of the session.
+        """
+        key = sha256(token.encode("utf-8", "surrogatepass")).digest()
+        missed = 0
+        while True:
+            try:
+                async with self._rechecks:
+                    if await self.check(token, use=False) is None:
+                        return Verdict.REFUSED
+            except CannotKnow:
+                return Verdict.UNKNOWN
+            missed = 0 if await self._doubt(key, missed) else missed + 1
+
+    async def _doubt(self, key: bytes, missed: int) -> bool:
+        """Until the answer about it is not to be relied on any longer; False if there was none."""
+        doubted = asyncio.Event()
+        call = doubted.set
+        entry = self._cache.watch(key, call)
+        now = self._clock()
+        if now >= self._cache.lease_until:
+            wait = self.lease
+        elif entry is None:
+            wait = min(self.lease, GLANCE * 2**missed)
+        else:
+            wait = max(0.0, entry.until - now)
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(doubted.wait(), wait)
+        finally:
+            self._cache.unwatch(key, call)
+        return entry is not None
+
+    def accepted(self, tenant: str, subject: str) -> list[Identity]:
+        """The sessions of a subject that memory would let in now."""
+        now = self._clock()
+        if now >= self._cache.lease_until:
+            return []
+        some = self._cache.of_subject(tenant, subject)
+        return [one.identity for one in some if now < one.until and one.herd.alive]
+
+    # --- asking ---
+
+    async def _ask(self, token: str, use: bool) -> Identity | None:
+        """Together with whoever asks the same, if that was asked less than a lease ago."""
+        if self._closed:
+            raise CannotKnow("the guard was closed")
+        self._start()
+        key = sha256(token.encode("utf-8", "surrogatepass")).digest()
+        sent, task = self._asks.get((key, use), (0.0, None))
+        if task is None or self._clock() >= sent + self.lease:
+            if len(self._asks) >= WAITING:
+                raise CannotKnow("too many questions to the authority are waiting")
+            task = asyncio.create_task(self._asked(token, key, use))
+            one = self._clock(), task
+            self._asks[key, use] = one
+            task.add_done_callback(lambda _: self._answered((key, use), one))
+        return await asyncio.shield(task)
+
+    def _answered(
+        self, of: tuple[bytes, bool], one: tuple[float, asyncio.Task[Identity | None]]
+    ) -> None:
+        if self._asks.get(of) is one:
+            del self._asks[of]
+        if not one[1].cancelled():
+            one[1].exception()  # whoever waited may have left
+
+    async def _asked(self, token: str, key: bytes, use: bool) -> Identity | None:
+        try:
+            async with asyncio.timeout(self._patience), self._turns:
+                for _ in range(TRIES):
+                    question = Question(key, self._cache.applied, self._clock(), use)
+                    answer = await self._authority.introspect(
+                        token, question.applied, use=use, seconds=self._patience
+                    )
+                    kept = self._cache.keep(question, answer, self._clock())
+                    if kept is not Kept.DOUBTFUL:
+                        return answer.identity
+        except TimeoutError as error:
+            raise CannotKnow("the authority did not answer in time") from error
+        except ValueError as error:
+            raise CannotKnow(str(error)) from error
+        raise CannotKnow("it changes faster than it can be asked for")
+
+    def _tell_use(self, token: str, entry: Entry, now: float) -> None:
+        entry.use_at = now + USE_AGAIN
+        if self._loop is not None:
+            with suppress(RuntimeError):  # a loop that has been closed
+                self._loop.call_soon_threadsafe(self._use, token)
+
+    def _use(self, token: str) -> None:
+        if self._uses < USES_IN_FLIGHT:
+            self._uses += 1
+            self._keep_going(self._used(token))
+
+    async def _used(self, token: str) -> None:
+        try:
+            with suppress(CannotKnow):
+                await self._ask(token, True)
+        finally:
+            self._uses -= 1
+
+    # --- following ---
+
+    def _start(self) -> None:
+        if self._loop is not None:
+            return
+        self._loop = asyncio.get_running_loop()
+        self._keep_going(self._renew())
+        self._keep_going(self._keep_following())
+
+    def _keep_going(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _keep_following(self) -> None:
+        waits = _Waits()
+        while True:
+            self._follower = self._keep_going(self._follow(waits))
+            await asyncio.wait({self._follower})
+            if not self._follower.cancelled() and (error := self._follower.exception()):
+                log.error("the feed could not be followed", exc_info=error)
+            await asyncio.sleep(waits.next())
+
+    async def _follow(self, waits: "_Waits") -> None:
+        try:
+            async with aclosing(self._authority.feed(self._cache.applied)) as events:
+                async for event in events:
+                    before = self._cache.applied
+                    self._cache.apply(event)
+                    waits.reset()
+                    if before is None or before.epoch != event.at.epoch:
+                        self._renew_now.set()
+                    self._watch_lapse()
+        except (CannotKnow, ValueError) as error:
+            log.debug("the feed ended: %s", error)
+
+    async def _renew(self) -> None:
+        waits = _Waits()
+        while True:
+            wait = self.lease * random.uniform(0.2, 0.3)  # noqa: S311  # against all at once
+            self._renew_now.clear()
+            sent = self._clock()
+            try:
+                position = await self._authority.position(self.lease)
+            except CannotKnow as error:
+                wait = min(waits.next(), self.lease)
+                log.debug("the lease is not renewed: %s", error)
+            else:
+                waits.reset()
+                self._cache.renew(position, sent + self.lease)
+                self._watch_lapse()
+                if self._cache.behind(self._clock()) and self._follower is not None:
+                    self._follower.cancel()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._renew_now.wait(), wait)
+
+    def _watch_lapse(self) -> None:
+        """Whoever watches a session is told when the lease runs out, not only when it is asked."""
+        left = self._cache.lease_until - self._clock()
+        if left > 0.0 and self._lapse is None:
+            self._leased.set()
+            self._lapse = asyncio.get_running_loop().call_later(left + 0.001, self._lapsed)
+
+    def _lapsed(self) -> None:
+        self._lapse = None
+        self._watch_lapse()
+        if self._lapse is None:
+            self._cache.wake_all()
+
+    # --- beginning and end ---
+
+    @property
+    def standing(self) -> Standing:
+        left = max(0.0, self._cache.lease_until - self._clock())
+        return Standing(
+            following=left > 0.0,
+            lease=left,
+            position=self._cache.applied,
+            entries=len(self._cache.entries),
+        )
+
+    async def start(self, within: float = 0.0) -> bool:
+        """Begin to follow, and wait so many seconds for the first lease; whether there is one.
+
+        Without one it works as well, and asks for every check.
+        """
+        self._start()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._leased.wait(), within)
+        return self.standing.following
+
+    async def close(self) -> None:
+        """It answers nothing any more that it would have to ask for."""
+        self._closed = True
+        if self._lapse is not None:
+            self._lapse.cancel()
+        tasks = [*self._tasks, *(task for _, task in self._asks.values())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._authority.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start(within=self._patience)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class _Waits:
+    """Doubling, with chance in it, so that a crowd does not come back at one moment."""
+
+    def __init__(self) -> None:
+        self._longest = SHORTEST_WAIT
+
+    def next(self) -> float:
+        wait = random.uniform(SHORTEST_WAIT / 2, self._longest)  # noqa: S311
+        self._longest = min(2 * self._longest, LONGEST_WAIT)
+        return wait
+
+    def reset(self) -> None:
+        self._longest = SHORTEST_WAIT
+
+
+def _unaskable(token: str) -> Verdict:
+    """A token nobody could have been given is refused unasked."""
+    bad = not token or len(token) > LONGEST_TOKEN or not token.isascii()
+    return Verdict.REFUSED if bad else Verdict.UNKNOWN
