@@ -13,6 +13,7 @@ from lastcall.settings import (
     PasswordSettings,
     ServerSettings,
     StoreSettings,
+    TelemetrySettings,
     TenantSettings,
 )
 from lastcall.wire import DialectSettings
@@ -27,6 +28,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "dialects.NAME": DialectSettings,
     "apps.NAME": AppSettings,
     "outbox": OutboxSettings,
+    "telemetry": TelemetrySettings,
 }
 
 

@@ -10,6 +10,7 @@ from lastcall.settings.model import (
     PasswordSettings,
     ServerSettings,
     StoreSettings,
+    TelemetrySettings,
     TenantSettings,
 )
 from lastcall.settings.reading import PREFIX, Problem, SettingsWrong, read, read_file
@@ -30,6 +31,7 @@ __all__ = [
     "ServerSettings",
     "SettingsWrong",
     "StoreSettings",
+    "TelemetrySettings",
     "TenantSettings",
     "parse_span",
     "read",

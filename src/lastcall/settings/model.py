@@ -150,6 +150,20 @@ class OutboxSettings(Section, frozen=True, kw_only=True):
     ca_file: str = ""
 
 
+class TelemetrySettings(Section, frozen=True, kw_only=True):
+    """Traces, sent to the collector at `otlp_endpoint` (OTLP over HTTP) with these `headers`.
+
+    Empty: none are made. `sample` is the share of what begins here that is traced. Applications
+    get a `traceparent` with their notices if `tell_applications`.
+    """
+
+    otlp_endpoint: str = ""
+    headers: Mapping[str, Secret] = {}
+    sample: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    service: str = "lastcall"
+    tell_applications: bool = False
+
+
 class AppSettings(Section, frozen=True, kw_only=True):
     """One application (see `domain.client.Client`); `name` is the table's own unless given."""
 
@@ -178,6 +192,7 @@ class LastcallSettings(Section, frozen=True, kw_only=True):
     mail: MailSettings = MailSettings()
     passwords: PasswordSettings = PasswordSettings()
     outbox: OutboxSettings = OutboxSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     apps: Mapping[str, AppSettings] = {}
     dialects: Mapping[str, Any] = {}
 

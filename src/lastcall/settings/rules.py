@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from lastcall.domain.client import TIMEOUTS, Ability
 from lastcall.settings.locate import Path
@@ -11,6 +12,7 @@ from lastcall.settings.values import HostName, decode, show_span
 Complaint = tuple[Path, str]
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 def rules(settings: LastcallSettings) -> Iterator[Complaint]:
@@ -19,6 +21,7 @@ def rules(settings: LastcallSettings) -> Iterator[Complaint]:
     yield from _dialects(settings)
     yield from _retention(settings)
     yield from _mail(settings)
+    yield from _telemetry(settings)
     yield from _apps(settings)
 
 
@@ -75,6 +78,24 @@ def _mail(settings: LastcallSettings) -> Iterator[Complaint]:
         yield ("mail", "username"), "is missing, expected the name that goes with mail.password"
     if mail.username and mail.tls == "none":
         yield ("mail", "tls"), "a password is not sent unencrypted; use starttls or tls"
+
+
+def _telemetry(settings: LastcallSettings) -> Iterator[Complaint]:
+    endpoint = settings.telemetry.otlp_endpoint
+    if endpoint and not _web_address(endpoint):
+        why = 'expected an address such as "http://127.0.0.1:4318/v1/traces"'
+        yield ("telemetry", "otlp_endpoint"), why
+    for name, value in settings.telemetry.headers.items():
+        if not HEADER.fullmatch(name) or not value.isprintable() or not value.isascii():
+            yield ("telemetry", "headers", name), "cannot stand in a request's head"
+
+
+def _web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return bool(parts.scheme in ("http", "https") and parts.hostname and "@" not in text)
+    except ValueError:
+        return False
 
 
 def _apps(settings: LastcallSettings) -> Iterator[Complaint]:
