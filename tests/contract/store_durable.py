@@ -6,7 +6,7 @@ import pytest
 
 from lastcall.domain.errors import NotFound, StoreUnavailable
 from lastcall.domain.logout import OfDialect, OfSubject, OneSession
-from lastcall.domain.types import SessionId
+from lastcall.domain.types import SECOND, SessionId, later
 from lastcall.index import IndexStore
 from lastcall.ports.reading import MustWait
 from tests.contract.changes import (
@@ -68,9 +68,11 @@ class Durable:
         self, store: IndexStore, gate: Gate, ending: Change
     ) -> None:
         await fill(store, 1)
+        era = store.era()
         gate.shut()
         logout = asyncio.create_task(do(store, ending))
         await turns()
+        assert store.era() != era, "what was found before is not to be relied on"
         check = asyncio.create_task(store.find(token_of(1)))
         await turns()
         assert isinstance(store.peek(token_of(1)), MustWait)
@@ -80,6 +82,18 @@ class Durable:
         await logout
         await check
         assert not isinstance(store.peek(token_of(1)), MustWait)
+
+    async def test_a_use_begins_no_era_and_a_body_is_in_none(self, store: IndexStore) -> None:
+        await fill(store, 1)
+        era = store.era()
+        found = await store.find(token_of(1))
+        assert found is not None
+        store.touch(found, later(found.session.last_seen, SECOND))
+        assert store.era() == era is not None
+        async with store.transaction(ONE) as tx:
+            assert store.era() is None
+            await tx.session(SessionId("s1"))
+        assert store.era() == era
 
     async def test_an_old_fact_does_not_hide_that_a_newer_one_is_waiting(
         self, store: IndexStore, gate: Gate

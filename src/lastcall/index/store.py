@@ -108,6 +108,9 @@ class IndexStore:
             return MUST_WAIT
         return None if held is None else self.index.found(held)
 
+    def era(self) -> int | None:
+        return None if self._in_body or self._refusal is not None else self.index.era
+
     def _newest(self, token: TokenHash, held: Held | None) -> int:
         """The ticket of the newest fact about a token that is not durable; 0 when there is none."""
         newest = self._undurable.get(token, 0)

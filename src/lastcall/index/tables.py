@@ -82,6 +82,7 @@ class Index:
         self.depth: Counter[DeliveryState] = Counter()
         self.seq = 0
         self.digest = GENESIS
+        self.era = 0
 
     def shelf(self, tenant: TenantId) -> Shelf:
         shelf = self.shelves.get(tenant)
@@ -93,6 +94,7 @@ class Index:
 
     def place(self, tenant: TenantId, before: Fact | None, after: Fact | None) -> None:
         """Take one row from `before` to `after`; `place(tenant, after, before)` undoes it."""
+        self.era += 1
         shelf = self.shelf(tenant)
         match before if after is None else after:
             case Session():
@@ -117,10 +119,12 @@ class Index:
                 shelf.serial = Serial(serial or 0)
 
     def end_together(self, ended: EndedTogether) -> None:
+        self.era += 1
         self.shelf(ended.tenant).end_together(ended.rows, ended.end)
 
     def revive_together(self, ended: EndedTogether) -> None:
         """Undoes it."""
+        self.era += 1
         self.shelf(ended.tenant).revive_together(ended.rows)
 
     def found(self, held: Held) -> Found | None:

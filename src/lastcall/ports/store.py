@@ -263,6 +263,13 @@ class Store(Protocol):
         """`find` for those who cannot wait: `MUST_WAIT` where it would have to."""
         ...
 
+    def era(self) -> int | None:
+        """What `peek` has found holds, but for last uses, for as long as this is the same number.
+
+        None while nothing may be answered without looking.
+        """
+        ...
+
     def touch(self, found: Found, at: Instant) -> None:
         """Remember a use, now in memory and later on disk; only if the session has not ended."""
         ...
