@@ -124,8 +124,10 @@ def test_the_page_is_one_that_prometheus_reads() -> None:
     metrics.work.waited_turn(0.002)
     metrics.work.lagged(0.1)
     metrics.work.spread(0.2)
-    metrics.standing.stream("native", "/v1/feed", 1)
-    found = {one.name: one for one in text_string_to_metric_families(metrics.page().decode())}
+    with metrics.standing.streaming("native", "/v1/feed"):
+        page = metrics.page().decode()
+    found = {one.name: one for one in text_string_to_metric_families(page)}
+    assert 'lastcall_streams{dialect="native",route="/v1/feed"} 0.0' in lines(metrics)
     assert found["lastcall_streams"].samples[0].value == 1
     assert (
         found["lastcall_build_info"]

@@ -14,12 +14,13 @@ from lastcall.http.client import Proxies
 from lastcall.http.facts import Mount, Readiness, ServerFacts
 from lastcall.http.head import Head, read_head
 from lastcall.http.mounts import Mounts
-from lastcall.http.operations import operation
+from lastcall.http.operations import PATHS, operation
 from lastcall.http.redaction import shown_path, shown_query
 from lastcall.http.replies import Send, problem, safe, send_reply
 from lastcall.http.streaming import Receive, Streams, closed, send_stream
 from lastcall.metrics import Metrics, counted
 from lastcall.ports import Env, Store
+from lastcall.ports.tracing import Span, Tracer, Untraced
 from lastcall.wire import Call, Limiter, Reply, TooLarge, TooSlow, Trail
 
 Scope = MutableMapping[str, Any]
@@ -44,6 +45,7 @@ def build(
     limiter: Limiter,
     metrics: Metrics | None = None,
     demo: Any = None,
+    tracer: Tracer | None = None,
 ) -> Asgi:
     """The application over these wires. `demo` is what `GET /demo.json` shows, None for a 404."""
     figures = metrics or Metrics()
@@ -57,6 +59,7 @@ def build(
         limiter=limiter,
         figures=figures,
         demo=demo,
+        tracer=tracer or Untraced(),
     )
 
 
@@ -73,6 +76,7 @@ class Assembly:
     limiter: Limiter
     figures: Metrics
     demo: Any
+    tracer: Tracer
     streams: Streams = field(default_factory=Streams)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,19 +87,34 @@ class Assembly:
         started = perf_counter()
         head = read_head(scope, self.proxies, self.env.entropy)
         trail = Trail()
+        if not self.tracer.on or head.path in PATHS:
+            await self._serve(head, trail, receive, send, started)
+            return None
+        with self.tracer.begin(head.method, head.traceparent) as span:
+            name, status = await self._serve(head, trail, receive, send, started)
+            _tell(span, head, trail, name, status)
+        return None
+
+    async def _serve(
+        self, head: Head, trail: Trail, receive: Receive, send: Send, started: float
+    ) -> tuple[DialectName, int]:
+        """Who answered, and with which status. A stream's time is the one until it begins."""
         try:
             name, tenant, reply = await self._answer(head, trail, receive)
         except Disconnected:
-            return self._note(head, trail, SERVER, None, CLIENT_LEFT, started)
+            self._note(head, trail, SERVER, None, CLIENT_LEFT, started)
+            return SERVER, CLIENT_LEFT
         reply = self._finished(head, reply)
         if reply.stream is None:
             await send_reply(send, reply, head_only=head.method == "HEAD")
+            self._note(head, trail, name, tenant, reply.status, started)
         else:
-            await send_stream(
-                send, receive, reply, self.streams, stopping=lambda: self.state.draining
-            )
-        self._note(head, trail, name, tenant, reply.status, started)
-        return None
+            self._note(head, trail, name, tenant, reply.status, started)
+            with self.figures.standing.streaming(name, trail.route):
+                await send_stream(
+                    send, receive, reply, self.streams, stopping=lambda: self.state.draining
+                )
+        return name, reply.status
 
     async def _answer(
         self, head: Head, trail: Trail, receive: Receive
@@ -208,6 +227,19 @@ class Assembly:
             address=head.client.address,
             refused=trail.refused.code if trail.refused else "",
         )
+
+
+def _tell(span: Span, head: Head, trail: Trail, name: DialectName, status: int) -> None:
+    """What the log shows too, but for the address."""
+    route = trail.route or "unknown"
+    span.named(f"{head.method} {route}")
+    span.tell("http.request.method", head.method)
+    span.tell("http.route", route)
+    span.tell("http.response.status_code", status)
+    span.tell("lastcall.dialect", name)
+    span.tell("lastcall.request_id", head.request_id)
+    if trail.refused is not None or status >= 500:
+        span.failed(trail.refused.code if trail.refused else str(status))
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -44,6 +44,9 @@ class Proxies:
     def __bool__(self) -> bool:
         return bool(self._networks)
 
+    def trusts(self, address: str) -> bool:
+        return bool(self._networks) and _address(address) in self
+
 
 def client_of(peer: Client, headers: Headers, proxies: Proxies) -> Client:
     """The client behind `peer`: itself, unless it is a trusted proxy that names another.
@@ -52,7 +55,7 @@ def client_of(peer: Client, headers: Headers, proxies: Proxies) -> Client:
     two kinds of header that name different clients, none is believed: it cannot be told which
     one the proxy wrote.
     """
-    if not proxies or _address(peer.address) not in proxies:
+    if not proxies.trusts(peer.address):
         return peer
     chains = {
         chain

@@ -15,12 +15,16 @@ MOST_HEADER_BYTES = 32 * 1024
 LONGEST_TARGET = 32 * 1024
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{3,63}")
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context 3.2: version, trace, parent, flags."""
+
 METHOD = re.compile(r"[A-Z]{1,20}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """`refusal` is the answer to a head that no dialect should see."""
+    """`refusal` is the answer to a head that no dialect should see. `traceparent` is the one of a
+    trusted proxy, which has begun to trace the request; anybody else's is not looked at."""
 
     method: str
     path: str
@@ -29,6 +33,7 @@ class Head:
     client: Client
     request_id: str
     refusal: Reply | None
+    traceparent: str = ""
 
     @property
     def host_name(self) -> str:
@@ -64,6 +69,7 @@ def read_head(scope: MutableMapping[str, Any], proxies: Proxies, entropy: Entrop
         client=client_of(peer, headers, proxies),
         request_id=_request_id(headers, entropy),
         refusal=_refusal(scope, headers, size, peer),
+        traceparent=_traceparent(headers) if proxies.trusts(peer.address) else "",
     )
 
 
@@ -80,6 +86,11 @@ def _refusal(
     if not METHOD.fullmatch(scope["method"]):
         return problem(501, "Not Implemented")
     return None
+
+
+def _traceparent(headers: MutableMapping[str, tuple[str, ...]]) -> str:
+    given = headers.get("traceparent", ())
+    return given[0] if len(given) == 1 and TRACEPARENT.fullmatch(given[0]) else ""
 
 
 def _request_id(headers: MutableMapping[str, tuple[str, ...]], entropy: Entropy) -> str:

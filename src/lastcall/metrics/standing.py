@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,10 +36,15 @@ class Standing:
     folder: Path | None = None
     file: Path | None = None
 
-    def stream(self, dialect: str, route: str, step: int) -> None:
-        """One more, or one less."""
+    @contextmanager
+    def streaming(self, dialect: str, route: str) -> Iterator[None]:
+        """One more stream, as long as it lasts."""
         words = (dialect, route)
-        self.streams[words] = self.streams.get(words, 0) + step
+        self.streams[words] = self.streams.get(words, 0) + 1
+        try:
+            yield
+        finally:
+            self.streams[words] -= 1
 
     def families(self) -> Iterator[Metric]:
         one = self.condition
