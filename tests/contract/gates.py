@@ -19,6 +19,10 @@ class Gate(Protocol):
         """Fail what is held back and what comes."""
         ...
 
+    async def settle(self) -> None:
+        """Let everything go on that can go on: either it is done, or it waits for something."""
+        ...
+
 
 class GatedLog:
     """A gate in front of another log, for stores that have no disk."""
@@ -60,6 +64,9 @@ class GatedLog:
         for ticket, _, report in held:
             report(ticket, self._error)
 
+    async def settle(self) -> None:
+        await turns()
+
 
 class StepGate:
     """The same for a store with a writer thread: it is told every step of a commit."""
@@ -86,6 +93,9 @@ class StepGate:
     def fail(self) -> None:
         self._failing = True
         self._way.set()
+
+    async def settle(self) -> None:
+        await turns()
 
 
 async def turns(count: int = 20) -> None:

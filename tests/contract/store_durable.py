@@ -37,9 +37,9 @@ class Durable:
         await fill(store, 1)
         gate.shut()
         login = asyncio.create_task(add(store, a_session(2)))
-        await turns()
+        await gate.settle()
         check = asyncio.create_task(store.find(token_of(2)))
-        await turns()
+        await gate.settle()
         assert not login.done()
         assert not check.done()
         assert isinstance(store.peek(token_of(2)), MustWait)
@@ -71,10 +71,10 @@ class Durable:
         era = store.era()
         gate.shut()
         logout = asyncio.create_task(do(store, ending))
-        await turns()
+        await gate.settle()
         assert store.era() != era, "what was found before is not to be relied on"
         check = asyncio.create_task(store.find(token_of(1)))
-        await turns()
+        await gate.settle()
         assert isinstance(store.peek(token_of(1)), MustWait)
         assert not check.done()
         assert not logout.done()
@@ -103,11 +103,11 @@ class Durable:
         first = asyncio.create_task(
             do(store, lambda tx: tx.change_subject(a_subject("ann", role="admin")))
         )
-        await turns()
+        await gate.settle()
         second = asyncio.create_task(
             do(store, lambda tx: tx.change_subject(a_subject("ann", enabled=False)))
         )
-        await turns()
+        await gate.settle()
         gate.open()
         await asyncio.gather(first, second)
         found = await store.find(token_of(1))
@@ -130,9 +130,9 @@ class Durable:
 
         gate.shut()
         logout = asyncio.create_task(do(store, lambda tx: tx.end_session(SessionId("s1"), GONE)))
-        await turns()
+        await gate.settle()
         reads = [asyncio.create_task(one) for one in (read(), refuse())]
-        await turns()
+        await gate.settle()
         assert not any(one.done() for one in reads)
         gate.open()
         await logout
@@ -154,9 +154,9 @@ class Durable:
                 lambda tx: tx.add_session(a_session(3)),
             )
         ]
-        await turns()
+        await gate.settle()
         waiting.append(asyncio.create_task(store.find(token_of(1))))
-        await turns()
+        await gate.settle()
         gate.fail()
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert [type(result) for result in results] == [StoreUnavailable] * 3
@@ -178,10 +178,10 @@ class Durable:
         first = asyncio.create_task(add(store, a_session(2)))
         second = asyncio.create_task(add(store, a_session(3)))
         check = asyncio.create_task(store.find(token_of(2)))
-        await turns()
+        await gate.settle()
         first.cancel()
         check.cancel()
-        await turns()
+        await gate.settle()
         gate.open()
         await second
         assert await finds(store, 2), "the transaction itself had been decided"
@@ -242,7 +242,7 @@ class Durable:
 
         gate.shut()
         logins = [asyncio.create_task(login(number)) for number in range(20)]
-        await turns()
+        await gate.settle()
         gate.open()
         assert sum(await asyncio.gather(*logins)) == 3
         assert await store.live_sessions() == 3

@@ -208,6 +208,7 @@ class Endings:
         found = await store.find(token_of(2))
         assert found is not None
         store.touch(found, Instant(NOW + 60_000))
+        await store.record_uses()
         async with store.transaction(ONE) as tx:
             await tx.end_session(SessionId("s3"), GONE)
         lapse = Instant(NOW + IDLE)

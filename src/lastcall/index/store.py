@@ -146,6 +146,13 @@ class IndexStore:
         if rows and self.failed is None:
             self._submit([_use(held) for held in rows])
 
+    async def record_uses(self) -> None:
+        """Return once the uses gathered so far are durable."""
+        if self._flush is not None:
+            self._flush.cancel()
+            self._write_uses()
+        await self._wait_for(self._submitted)
+
     # --- transactions ---
 
     def transaction(self, tenant: TenantId) -> "Turn":

@@ -1,0 +1,136 @@
+"""Connections: to whichever server of those named takes writes, with limits on every wait."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, cast
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from lastcall.domain.errors import StoreUnavailable
+
+TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, EOFError)
+"""What a database or the way to it may raise; anything else is a mistake of ours."""
+
+
+class Db(Protocol):
+    """What is used of a connection of asyncpg's."""
+
+    async def execute(self, sql: str, *values: object, **options: float) -> str: ...
+    async def fetch(self, sql: str, *values: object, **options: float) -> Sequence[Any]: ...
+    async def fetchrow(self, sql: str, *values: object, **options: float) -> Any: ...
+    async def fetchval(self, sql: str, *values: object, **options: float) -> Any: ...
+    def transaction(
+        self, *, isolation: str | None = None, readonly: bool = False
+    ) -> AbstractAsyncContextManager[None]: ...
+    def cursor(self, sql: str) -> Any: ...
+    async def add_listener(self, channel: str, heard: Callable[..., None]) -> None: ...
+    def add_log_listener(self, heard: Callable[..., None]) -> None: ...
+    def is_closed(self) -> bool: ...
+    def terminate(self) -> None: ...
+    async def close(self, **options: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where the database is, and how long anything there may take, in seconds.
+
+    `commits` is PostgreSQL's `synchronous_commit`; it is never off.
+    """
+
+    url: str = field(repr=False)
+    password: str = field(default="", repr=False)
+    commits: str = "on"
+    setting: str = ""
+    connecting: float = 3.0
+    answering: float = 5.0
+    turn: float = 3.0
+
+    @property
+    def shown(self) -> str:
+        return shown(self.url)
+
+    @property
+    def at_once(self) -> "Server":
+        """For what need not be durable each time: whoever reads asks for it where it matters."""
+        return replace(self, setting="off")
+
+    def within(self, lease: float) -> "Server":
+        """Whoever holds the turn and says nothing for longer than this is thrown out."""
+        return replace(self, turn=max(1.0, lease * 1.5))
+
+
+def shown(url: str) -> str:
+    """The URL without a password, and without parameters, one of which may be a password."""
+    parts = urlsplit(url)
+    who, at, hosts = parts.netloc.rpartition("@")
+    netloc = f"{who.partition(':')[0]}{at}{hosts}"
+    return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
+
+
+async def connect(server: Server, purpose: str) -> Db:
+    """Raises what `TROUBLE` lists. Whoever connected to a server that takes no writes is let go."""
+    settings: Mapping[str, str] = {
+        "application_name": f"lastcall {purpose}"[:63],
+        "synchronous_commit": server.setting or server.commits,
+        "statement_timeout": _milliseconds(server.answering),
+        "lock_timeout": _milliseconds(server.answering),
+        "idle_in_transaction_session_timeout": _milliseconds(server.turn),
+        "plan_cache_mode": "force_generic_plan",
+        "tcp_user_timeout": _milliseconds(server.answering),
+        "tcp_keepalives_idle": "5",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+    }
+    more = {"password": server.password} if server.password else {}
+    async with asyncio.timeout(2 * server.connecting):
+        db = await asyncpg.connect(
+            server.url,
+            timeout=server.connecting,
+            target_session_attrs="read-write",
+            server_settings=dict(settings),
+            statement_cache_size=512,
+            **more,
+        )
+    return cast("Db", db)
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1_000))
+
+
+def drop(db: Db | None) -> None:
+    """Close it without a word, and without asking the server to cancel what it is doing."""
+    if db is not None and not db.is_closed():
+        db.terminate()
+
+
+async def close(db: Db | None) -> None:
+    if db is not None and not db.is_closed():
+        try:
+            await db.close(timeout=2)
+        except TROUBLE:
+            db.terminate()
+
+
+def unavailable(error: BaseException, doing: str) -> StoreUnavailable:
+    """What a driver says may hold values of rows: only its kind goes further."""
+    told = StoreUnavailable(f"the database: {doing}: {type(error).__name__}")
+    told.__cause__ = error
+    return told
+
+
+class Warned:
+    """Hears the warnings of one connection. A COMMIT that was warned of is no success: it may
+    not have reached the standbys it should have waited for."""
+
+    def __init__(self, db: Db) -> None:
+        self.heard = 0
+        db.add_log_listener(self._hear)
+
+    def _hear(self, _db: object, message: object) -> None:
+        severity = getattr(message, "severity_en", None) or getattr(message, "severity", "")
+        if severity not in ("NOTICE", "INFO", "LOG", "DEBUG"):
+            self.heard += 1

@@ -1,0 +1,18 @@
+"""Why a database is not used, or not any longer; each message tells the operator what to do."""
+
+from lastcall.domain.errors import StoreUnavailable
+
+
+class SchemaWrong(StoreUnavailable):
+    """The schema is older than this version needs, or newer than it can read."""
+
+
+class NameTaken(StoreUnavailable):
+    """Another node of this name is alive."""
+
+
+class RolledBack(StoreUnavailable):
+    """The database is older than this node has seen it, or another one altogether.
+
+    Sessions ended since then would live again, so nothing is served until an operator decides.
+    """

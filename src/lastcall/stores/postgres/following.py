@@ -1,0 +1,375 @@
+"""Following: what other nodes write, how long this one may answer, and who has come how far.
+
+One task with one connection. Each round renews the lease when that is due, then reads what is
+new; a lease begins when its renewal was sent, and counts only after the reading that follows it.
+NOTIFY is no more than a hint that makes a round come sooner.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Protocol
+
+import structlog
+
+from lastcall.domain.errors import StoreUnavailable
+from lastcall.stores.postgres.connecting import (
+    TROUBLE,
+    Db,
+    Server,
+    Warned,
+    close,
+    connect,
+    drop,
+    unavailable,
+)
+from lastcall.stores.postgres.errors import NameTaken, RolledBack
+
+log = structlog.stdlib.get_logger("store")
+
+TOGETHER = 500
+"""Rows of the feed read at a time."""
+
+LONG_OVER = -3_600.0
+"""The lease of a guest, in seconds."""
+
+CHANNEL = "lastcall"
+
+RENEW = """
+UPDATE followers
+SET lease_until = clock_timestamp() + $3 * interval '1 second', applied = greatest(applied, $4)
+WHERE node = $1 AND instance = $2
+RETURNING set_config('synchronous_commit', $5, true)
+"""
+READ = """
+SELECT h.epoch, h.seq, (SELECT coalesce(max(applied), 0) FROM followers),
+    (SELECT batch FROM feed WHERE seq = $1), f.*
+FROM feed_head AS h LEFT JOIN LATERAL (
+    SELECT seq, batch, node, at, changes FROM feed
+    WHERE seq > $1 AND seq <= $1 + 500 ORDER BY seq
+) AS f ON true
+"""
+CONFIRM = """
+WITH mine AS (
+    UPDATE followers SET applied = greatest(applied, $3) WHERE node = $1 AND instance = $2
+    RETURNING 1
+)
+SELECT node, applied, rank, extract(epoch FROM lease_until - clock_timestamp())::float8,
+    pg_notify($4, $5), (SELECT count(*) FROM mine)
+FROM followers WHERE lease_until > clock_timestamp() - $6 * interval '1 second' OR node = $1
+"""
+LET_GO = "UPDATE followers SET lease_until = clock_timestamp() WHERE node = $1 AND instance = $2"
+
+FORGET = "DELETE FROM followers WHERE node = $1 AND instance = $2"
+
+
+def now() -> float:
+    """Seconds of a clock nobody sets, and which counts while the machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """A node, and this run of it. A guest writes, but holds no lease and is waited for by nobody;
+    `lease` is in seconds."""
+
+    node: str
+    instance: str
+    lease: float = 2.0
+    guest: bool = False
+
+    @property
+    def margin(self) -> float:
+        """What clocks may differ in over a lease, in seconds."""
+        return 0.05 + self.lease / 100
+
+
+@dataclass(slots=True)
+class Peer:
+    applied: int
+    rank: int
+    until: float
+
+
+class Head:
+    """What one reading brought: where the feed is, up to where somebody vouches, the batch this
+    node came up to if that is still known, and new rows."""
+
+    __slots__ = ("epoch", "rows", "seq", "tip", "vouched")
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self.epoch: str = rows[0][0]
+        self.seq: int = rows[0][1]
+        self.vouched: int = rows[0][2]
+        self.tip: str | None = rows[0][3]
+        self.rows = [row[4:] for row in rows if row[4] is not None]
+
+
+async def read(db: Db, after: int, within: float) -> Head:
+    return Head([tuple(row) for row in await db.fetch(READ, after, timeout=within)])
+
+
+class Absorbed(Enum):
+    """What came of a reading: nothing is left, more is to be read, a write of this node's own has
+    to be resolved first, or the feed begins too late."""
+
+    ALL = auto()
+    MORE = auto()
+    BLOCKED = auto()
+    GAP = auto()
+
+
+class Followed(Protocol):
+    """The store, as following sees it: `position` is how far its index has come, `vouched` up to
+    where that is durable beyond doubt."""
+
+    position: int
+    vouched: int
+
+    def absorb(self, head: Head, upto: int) -> Absorbed:
+        """Apply what is new, up to that number, at most. Raises `RolledBack`."""
+        ...
+
+    async def reload(self, db: Db) -> None:
+        """Read everything anew: the feed does not go back far enough."""
+        ...
+
+    def proven(self, seq: int) -> None:
+        """Everything up to there is durable."""
+        ...
+
+    def moved(self) -> None:
+        """Something has been vouched for, or is spread further."""
+        ...
+
+    def took_over(self) -> None:
+        """This node is now the one that does what only one has to do."""
+        ...
+
+    def give_up(self, error: BaseException) -> None: ...
+
+
+class Following:
+    """`peers` are the other nodes that may answer, as last seen."""
+
+    def __init__(self, server: Server, name: Name, store: Followed) -> None:
+        self.name = name
+        self.peers: dict[str, Peer] = {}
+        self.fresh_until = 0.0
+        self.leads = False
+        self.on_reached: Callable[[str, int], None] = lambda _node, _seq: None
+        self.behind = 0
+        self._server = server
+        self._store = store
+        self._db: Db | None = None
+        self._warned: Warned | None = None
+        self._asked: list[asyncio.Future[None]] = []
+        self._wake = asyncio.Event()
+        self._taken = 0
+        self._stale = False
+        self._renewed = 0.0
+        self._seen = 0
+        self.told = 0
+        self._urgent = False
+        self._closing = False
+
+    @property
+    def fresh(self) -> bool:
+        return now() < self.fresh_until
+
+    @property
+    def spread(self) -> int:
+        """Up to where every node that may answer has come, as far as known."""
+        return min((self._seen, *(peer.applied for peer in self.peers.values())))
+
+    async def caught_up(self) -> None:
+        """Return once everything committed before this call is applied here.
+
+        Raises `StoreUnavailable`. Those who ask meanwhile share one reading.
+        """
+        if self._closing:
+            raise StoreUnavailable("the store is closed")
+        asked = asyncio.get_running_loop().create_future()
+        self._asked.append(asked)
+        self._wake.set()
+        await asked
+
+    def look(self) -> None:
+        """Read soon what is new."""
+        self._stale = True
+        self._wake.set()
+
+    def tell(self) -> None:
+        """Let others know soon how far this node has come, and see how far they have."""
+        self._urgent = True
+        self._wake.set()
+
+    async def begin(self) -> None:
+        """The first round, with which the lease begins. Raises what `TROUBLE` lists."""
+        await self._round(renew=True)
+
+    async def run(self) -> None:
+        patience = 0.05
+        while not self._closing:
+            await self._until_due()
+            asked, self._asked = self._asked, []
+            self._taken = len(asked)
+            try:
+                await self._round(renew=now() - self._renewed >= self.name.lease / 4)
+            except (*TROUBLE, StoreUnavailable) as error:
+                if isinstance(error, RolledBack | NameTaken):
+                    self._store.give_up(error)
+                log.warning("following", error=type(error).__name__)
+                self._fail(asked, error)
+                drop(self._db)
+                self._db = None
+                await asyncio.sleep(patience)
+                patience = min(0.5, 2 * patience)
+            except Exception as error:  # noqa: BLE001 - a mistake of ours: nothing is sure
+                self._fail(asked, error)
+                self._store.give_up(error)
+                return
+            else:
+                patience = 0.05
+                for one in asked:
+                    if not one.done():
+                        one.set_result(None)
+
+    async def close(self) -> None:
+        """Give the lease back: nobody needs to wait for it to run out."""
+        self._closing = True
+        self._wake.set()
+        self._fail(self._asked, StoreUnavailable("the store is closed"))
+
+    async def let_go(self) -> None:
+        self.fresh_until = 0.0
+        if self._db is not None:
+            with suppress(*TROUBLE):
+                leave = FORGET if self.name.guest else LET_GO
+                await self._db.execute(leave, self.name.node, self.name.instance, timeout=2)
+        await close(self._db)
+
+    # --- one round ---
+
+    async def _until_due(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not (self._asked or self._urgent or self._stale or self._closing):
+            awaited = [one.until for one in self.peers.values() if one.applied < self._seen]
+            left = min(self._renewed + self.name.lease / 4, *awaited, now() + 60) - now()
+            if left <= 0:
+                return
+            self._wake.clear()
+            timer = loop.call_later(left, self._wake.set)
+            await self._wake.wait()
+            timer.cancel()
+
+    async def _round(self, *, renew: bool) -> None:
+        db = self._db or await self._connected()
+        reading = renew or self._stale or bool(self._taken)
+        urgent, self._stale = self._urgent, False
+        sent = now()
+        if renew:
+            await self._renew(db)
+        if reading:
+            await self._read(db)
+        if renew:
+            self._renewed = sent
+            self.fresh_until = sent + self.name.lease
+        self._urgent = False
+        lapsed = any(one.applied < self._seen and now() >= one.until for one in self.peers.values())
+        if urgent or renew or lapsed or self.told < self._store.vouched:
+            await self._confirm(db)
+
+    async def _connected(self) -> Db:
+        db = await connect(self._server.at_once, f"{self.name.node} follows")
+        self._warned = Warned(db)
+        await db.add_listener(CHANNEL, self._notified)
+        self._db = db
+        return db
+
+    async def _renew(self, db: Db) -> None:
+        """Durably: whoever writes after a crash of the database must know of the lease."""
+        name, warned = self.name, self._warned
+        assert warned is not None
+        heard = warned.heard
+        lease = LONG_OVER if name.guest else name.lease
+        values = (name.node, name.instance, lease, self._store.vouched, self._server.commits)
+        found = await db.fetch(RENEW, *values, timeout=self._server.answering)
+        if not found:
+            raise NameTaken(f"another node called {name.node} has taken this one's place")
+        await asyncio.sleep(0)
+        if warned.heard != heard:
+            raise StoreUnavailable("the database did not wait for its standbys")
+
+    async def _read(self, db: Db) -> None:
+        store = self._store
+        end = now() + self._server.answering
+        while True:
+            head = await read(db, store.position, self._server.answering)
+            self.behind = max(0, head.seq - store.position)
+            if head.seq > max(head.vouched, store.vouched):
+                await self._renew(db)
+                head.vouched = head.seq
+            absorbed = store.absorb(head, max(head.vouched, store.vouched))
+            store.proven(min(head.vouched, store.position))
+            if absorbed is Absorbed.ALL:
+                self.behind = 0
+                return
+            if absorbed is Absorbed.GAP:
+                await store.reload(db)
+            elif absorbed is Absorbed.BLOCKED:
+                if now() > end:
+                    raise StoreUnavailable("what became of a write is not known yet")
+                await asyncio.sleep(0.005)
+
+    async def _confirm(self, db: Db) -> None:
+        """Say how far this node has come, and see how far the others have."""
+        name, seq = self.name, self._store.vouched
+        told = f"{name.node} {seq}"
+        values = (name.node, name.instance, seq, CHANNEL, told, name.margin)
+        rows = await db.fetch(CONFIRM, *values, timeout=self._server.answering)
+        at, rank = now(), None
+        peers: dict[str, Peer] = {}
+        for node, applied, its_rank, left, *_ in rows:
+            if node == name.node:
+                rank = its_rank
+            else:
+                before = self.peers.get(node)
+                known = max(applied, before.applied if before else 0)
+                peers[node] = Peer(known, its_rank, at + left + name.margin + 0.005)
+                self._reached(node, known)
+        self.peers, self._seen, self.told = peers, max(self._seen, seq), seq
+        self._reached(name.node, seq)
+        led, self.leads = (
+            self.leads,
+            rank is not None
+            and not name.guest
+            and all(rank < peer.rank for peer in peers.values()),
+        )
+        self._store.moved()
+        if self.leads and not led:
+            self._store.took_over()
+
+    def _reached(self, node: str, seq: int) -> None:
+        self.on_reached(node, seq)
+
+    def _notified(self, _db: object, _pid: int, _channel: str, text: str) -> None:
+        node, _, seq = text.rpartition(" ")
+        if node == self.name.node or not seq.isdecimal():
+            return
+        peer = self.peers.get(node)
+        if peer is not None and int(seq) > peer.applied:
+            peer.applied = int(seq)
+            self._reached(node, int(seq))
+            self._store.moved()
+        if int(seq) > self._store.position:
+            self._stale = True
+            self._wake.set()
+
+    def _fail(self, asked: Sequence[asyncio.Future[None]], error: BaseException) -> None:
+        for one in asked:
+            if not one.done():
+                one.set_exception(unavailable(error, "catching up"))

@@ -1,0 +1,202 @@
+"""Opening a node: the schema, the rows, the witness, a name among the nodes, and a lease."""
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from uuid import uuid4
+
+import asyncpg
+
+from lastcall.domain.access import operator
+from lastcall.domain.audit import Action, event_by
+from lastcall.domain.errors import StoreUnavailable
+from lastcall.domain.logout import OfTenant, Revocation
+from lastcall.domain.origin import Origin
+from lastcall.domain.types import (
+    DialectName,
+    Duration,
+    EndReason,
+    Instant,
+    ReceiptId,
+    Serial,
+    TenantId,
+)
+from lastcall.index import IndexTransaction, Loading
+from lastcall.stores.postgres import schema
+from lastcall.stores.postgres.batch import Batch
+from lastcall.stores.postgres.connecting import (
+    TROUBLE,
+    Db,
+    Server,
+    Warned,
+    close,
+    connect,
+)
+from lastcall.stores.postgres.errors import NameTaken, RolledBack
+from lastcall.stores.postgres.following import Name, now
+from lastcall.stores.postgres.loading import Loaded, load
+from lastcall.stores.postgres.store import PostgresStore
+from lastcall.stores.postgres.turns import TAKE, Step, no_step
+from lastcall.stores.postgres.witness import Sighting, Witness
+
+ORIGIN = Origin(dialect=DialectName("store"))
+
+REGISTER = """
+INSERT INTO followers (node, instance, applied, lease_until, version)
+VALUES ($1, $2, $3, '-infinity', $4)
+ON CONFLICT (node) DO UPDATE
+SET instance = excluded.instance, applied = excluded.applied, version = excluded.version,
+    lease_until = '-infinity'
+WHERE followers.lease_until < clock_timestamp() - $5 * interval '1 second'
+RETURNING 1
+"""
+TIME = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+
+async def open_store(
+    server: Server,
+    name: Name,
+    *,
+    witness: Path | None = None,
+    strict: bool = True,
+    accept_rollback: bool = False,
+    step: Step = no_step,
+) -> PostgresStore:
+    """A node that follows and may write.
+
+    An empty database gets its tables. Raises `SchemaWrong`, `NameTaken`, `RolledBack`, or another
+    `StoreUnavailable`.
+    """
+    server = server.within(name.lease)
+    name = replace(name, instance=uuid4().hex)
+    watch = Witness(witness) if witness is not None else None
+    try:
+        db = await connect(server, f"{name.node} starts")
+    except TROUBLE as error:
+        raise _refused(error, f"{server.shown} cannot be reached") from error
+    try:
+        began = perf_counter()
+        if (await schema.version_of(db))[0] == 0:
+            await schema.migrate(db)
+        version = await schema.check(db)
+        loaded = await load(db)
+        seen = watch.read() if watch is not None else None
+        try:
+            await compare(db, loaded, seen)
+        except RolledBack:
+            if not accept_rollback:
+                raise
+            loaded = await revoke_everything(db, loaded, seen)
+        await register(db, name, loaded.seq, version)
+        offset = await _offset(db)
+    except TROUBLE as error:
+        raise _refused(error, f"{server.shown} cannot be opened") from error
+    finally:
+        await close(db)
+    store = PostgresStore(loaded, server, name, watch, strict=strict, step=step)
+    store.offset = offset
+    store.loading = Loading(len(loaded.index.tokens), perf_counter() - began)
+    if watch is not None:
+        watch.begin(store.sighting())
+    await store.begin_following()
+    return store
+
+
+def _refused(error: BaseException, doing: str) -> StoreUnavailable:
+    """With what PostgreSQL says: there are no rows yet that it could quote."""
+    told = error.args[0] if isinstance(error, asyncpg.PostgresError) and error.args else ""
+    text = str(told) or type(error).__name__
+    refused = StoreUnavailable(f"{doing}: {text}")
+    refused.__cause__ = error
+    return refused
+
+
+async def compare(db: Db, loaded: Loaded, seen: Sighting | None) -> None:
+    """Raises `RolledBack` when the database has not come as far as the witness saw it."""
+    if seen is None:
+        return
+    if seen.epoch != loaded.epoch:
+        known = await db.fetchval("SELECT 1 FROM epochs WHERE epoch = $1", seen.epoch)
+        if not known:
+            raise RolledBack(
+                "the database is another one than this node has seen, or older than that"
+            )
+        return
+    if loaded.seq < seen.seq or loaded.index.seq < seen.chain:
+        raise RolledBack(
+            f"the database is older than this node has seen it: it ends at change {loaded.seq} and"
+            f" audit record {loaded.index.seq}, and was seen at {seen.seq} and {seen.chain}"
+        )
+    digest = await db.fetchval("SELECT digest FROM audit WHERE seq = $1", seen.chain)
+    if seen.chain and digest != seen.digest:
+        raise RolledBack(f"audit record {seen.chain} is not the one this node has seen")
+
+
+async def register(db: Db, name: Name, applied: int, version: int) -> None:
+    """Take the name, as soon as whoever had it can hold no lease any more. Raises `NameTaken`."""
+    end = now() + 2 * (name.lease + name.margin)
+    values = (name.node, name.instance, applied, version, name.margin)
+    while not await db.fetchval(REGISTER, *values):
+        if now() > end:
+            raise NameTaken(
+                f"another node is called {name.node} and is alive: name this one in [store] node"
+            )
+        await asyncio.sleep(0.1)
+
+
+async def _offset(db: Db) -> Duration:
+    before = time.time_ns()
+    there = await db.fetchval(TIME)
+    here = (before + time.time_ns()) // 2_000_000
+    return Duration(there - here)
+
+
+async def revoke_everything(db: Db, loaded: Loaded, seen: Sighting | None) -> Loaded:
+    """Begin a new epoch in which every session of every tenant is revoked, in one commit.
+
+    Numbers and serials go on above whatever this node has seen.
+    """
+    index, epoch = loaded.index, uuid4().hex
+    serial = Serial(seen.serial if seen else 0)
+    seq = max(loaded.seq, seen.seq if seen else 0) + 1
+    at = Instant(max(int(await db.fetchval(TIME)), loaded.latest))
+    batch = Batch()
+    for tenant in list(index.shelves):
+        tx = IndexTransaction(index, tenant, lambda *_, **__: ())
+        await tx.raise_serial(serial)
+        await _revoke(tx, tenant, at, epoch)
+        batch.add(tx.changes)
+    sql, arguments, _ = batch.statement()
+    warned = Warned(db)
+    await db.execute(TAKE)
+    await db.execute("INSERT INTO epochs (epoch) VALUES ($1)", epoch)
+    await db.execute("DELETE FROM followers")
+    await db.execute("DELETE FROM feed")
+    await db.execute("UPDATE feed_head SET epoch = $1, seq = $2 - 1", epoch, seq)
+    head = (seq, epoch, batch.id, "restored", batch.changes(), batch.latest)
+    await db.fetchrow(sql, *head, *arguments)
+    await db.execute("COMMIT")
+    await asyncio.sleep(0)
+    if warned.heard:
+        raise RolledBack("the database did not wait for its standbys; try again")
+    return Loaded(index, epoch, seq, at, batch.id)
+
+
+async def _revoke(tx: IndexTransaction, tenant: TenantId, at: Instant, epoch: str) -> None:
+    revocation = Revocation(
+        id=ReceiptId(f"r_restored_{epoch[:12]}"),
+        tenant=tenant,
+        scope=OfTenant(),
+        serial=await tx.next_serial(),
+        at=at,
+        why=EndReason.STORE_RESTORED,
+        by=None,
+        by_name="",
+        reason="the database was rolled back",
+        via=ORIGIN.dialect,
+    )
+    await tx.add_revocation(revocation)
+    detail = {"receipt": revocation.id}
+    await tx.record(event_by(operator(tenant, ORIGIN), at, Action.STORE_RESTORED, detail=detail))

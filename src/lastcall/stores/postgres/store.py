@@ -1,0 +1,457 @@
+"""The PostgreSQL store: the index on every node, PostgreSQL as the record; see docs/adr/0023."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from lastcall.domain.audit import Link, Record, link_of
+from lastcall.domain.delivery import DeliveryId
+from lastcall.domain.errors import StoreUnavailable
+from lastcall.domain.types import (
+    ClientId,
+    Duration,
+    Instant,
+    ReceiptId,
+    SessionId,
+    TenantId,
+    TokenHash,
+)
+from lastcall.index import Index, IndexFeed, IndexStore, IndexTransaction, Touched
+from lastcall.index.held import Held
+from lastcall.index.store import TOUCH_EVERY
+from lastcall.ports import Condition, Found, Observer
+from lastcall.ports.reading import MUST_WAIT, MustWait
+from lastcall.stores.postgres.applying import apply
+from lastcall.stores.postgres.batch import Batch
+from lastcall.stores.postgres.connecting import TROUBLE, Db, Server, unavailable
+from lastcall.stores.postgres.doubts import Doubt, Doubts
+from lastcall.stores.postgres.errors import RolledBack
+from lastcall.stores.postgres.following import Absorbed, Following, Head, Name, now
+from lastcall.stores.postgres.history import records
+from lastcall.stores.postgres.loading import Loaded, load
+from lastcall.stores.postgres.turns import Step, Turns, Writing, again, no_step
+from lastcall.stores.postgres.witness import Sighting, Witness
+
+
+class NoLog:
+    """Nothing goes to a log of the index's own: turns write."""
+
+    def append(self, ticket: int, changes: Sequence[object], report: object) -> bool:
+        raise AssertionError(ticket)
+
+    def records(
+        self, tenant: TenantId | None, after: int, limit: int, receipt: ReceiptId | None = None
+    ) -> Sequence[Record]:
+        raise AssertionError(tenant)
+
+    async def close(self) -> None:
+        return None
+
+
+class Body(IndexTransaction):
+    """A transaction whose history is in the database; only reading that ever suspends."""
+
+    def __init__(self, index: Index, tenant: TenantId, store: "PostgresStore") -> None:
+        super().__init__(index, tenant, _no_history)
+        self._store = store
+
+    async def records(self, after: int = 0, limit: int = 100) -> Sequence[Record]:
+        return await self._store.history(self.tenant, after, limit, self._recorded())
+
+    async def record_of(self, receipt: ReceiptId) -> Record | None:
+        found = await self._store.history(self.tenant, 0, 1, self._recorded(), receipt)
+        return found[0] if found else None
+
+    async def links(self, after: int = 0, limit: int = 100) -> Sequence[Link]:
+        found = await self._store.history(None, after, limit, self._recorded())
+        return [link_of(record, self.tenant) for record in found]
+
+
+def _no_history(*_: object, **__: object) -> Sequence[Record]:
+    return ()
+
+
+class PostgresStore(IndexStore):
+    """One node. `floor` is the latest instant on record, `offset` what to add to the machine's
+    time of day, in milliseconds, for the database's."""
+
+    backend = "postgresql"
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        server: Server,
+        name: Name,
+        witness: Witness | None,
+        *,
+        strict: bool,
+        step: Step = no_step,
+    ) -> None:
+        super().__init__(loaded.index, NoLog())
+        self.epoch, self.position, self.vouched = loaded.epoch, loaded.seq, loaded.seq
+        self.tip = loaded.tip
+        self.floor = loaded.latest
+        self.offset = Duration(0)
+        self.writing: Writing | None = None
+        self.strict = strict
+        self.feed = IndexFeed(loaded.epoch, loaded.seq, self._confirmed)
+        self._witness = witness
+        self._doubts = Doubts()
+        self._uses_at: dict[Held, Instant] = {}
+        self._touching = False
+        self._news = False
+        self._bodies_awaited: list[asyncio.Future[None]] = []
+        self.following = Following(server, name, self)
+        self.turns = Turns(server, name.node, self, step)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def begin_following(self) -> None:
+        """Raises `StoreUnavailable`."""
+        try:
+            await self.following.begin()
+        except TROUBLE as error:
+            raise unavailable(error, "following") from error
+        self._tasks = [
+            asyncio.create_task(self.following.run()),
+            asyncio.create_task(self.turns.run()),
+        ]
+
+    # --- the check path ---
+
+    def peek(self, token: TokenHash) -> Found | MustWait | None:
+        if self._refusal is not None:
+            raise again(self._refusal)
+        held = self.index.tokens.get(token)
+        if held is None or self._in_body or not self.following.fresh:
+            return MUST_WAIT
+        if self._doubts.about and self._newest(token, held):
+            return MUST_WAIT
+        return self.index.found(held)
+
+    def era(self) -> int | None:
+        return super().era() if self.following.fresh else None
+
+    async def find(self, token: TokenHash) -> Found | None:
+        """Whatever this node does not know or may not answer from memory, it asks the record."""
+        asked = False
+        while True:
+            if self._refusal is not None:
+                raise again(self._refusal)
+            held = self.index.tokens.get(token)
+            if not asked and (held is None or not self.following.fresh):
+                await self.following.caught_up()
+                asked = True
+            elif self._in_body:
+                await self._body_over()
+            elif newest := self._newest(token, held):
+                await self._doubts.wait(newest)
+            else:
+                return None if held is None else self.index.found(held)
+
+    async def _body_over(self) -> None:
+        over = asyncio.get_running_loop().create_future()
+        self._bodies_awaited.append(over)
+        await over
+
+    def touch(self, found: Found, at: Instant) -> None:
+        """It counts once it is written, and is written only while every node can still learn of it
+        before it would let the session lapse."""
+        held = self.index.tokens.get(found.session.token_hash)
+        if held is None or held.ended is not None or at >= held.deadline or at <= held.last_seen:
+            return
+        self._uses_at[held] = max(at, self._uses_at.get(held, at))
+        if self._flush is None:
+            loop = asyncio.get_running_loop()
+            self._flush = loop.call_later(TOUCH_EVERY, self._write_uses)
+
+    def _write_uses(self) -> None:
+        self._flush = None
+        self._touching = bool(self._uses_at)
+        if self._touching:
+            self.turns.want()
+
+    async def record_uses(self) -> None:
+        """Return once the uses gathered so far are written."""
+        self._touching = True
+        await self.turns.enter()
+        writing = self.writing
+        assert writing is not None
+        self.turns.leave()
+        await writing.outcome()
+
+    def add_uses(self, batch: Batch) -> None:
+        if not self._touching:
+            return
+        self._touching = False
+        uses, self._uses_at = self._uses_at, {}
+        spare = round(2_000 * self.following.name.lease)
+        for held, at in uses.items():
+            if held.gone or held.ended is not None or at + spare >= held.deadline:
+                continue
+            if batch.touch(Touched(held.tenant, held.serial, at), held.id):
+                batch.used.append((held, at))
+
+    # --- transactions ---
+
+    async def begin(self, tenant: TenantId) -> IndexTransaction:
+        if self._refusal is not None:
+            raise again(self._refusal)
+        await self.turns.enter()
+        self._in_body = True
+        return Body(self.index, tenant, self)
+
+    async def end(self, tx: IndexTransaction, error: BaseException | None) -> None:
+        writing = self.writing
+        assert writing is not None
+        try:
+            if error is not None:
+                tx.undo()
+            elif tx.changes:
+                self._add(writing, tx)
+        finally:
+            self._in_body = False
+            awaited, self._bodies_awaited = self._bodies_awaited, []
+            for one in awaited:
+                if not one.done():
+                    one.set_result(None)
+            self.turns.leave()
+        if error is None or isinstance(error, Exception):
+            try:
+                await writing.outcome()
+                await self._doubts.wait(writing.reached)
+            except StoreUnavailable as unavailable:
+                raise unavailable from error
+
+    def _add(self, writing: Writing, tx: IndexTransaction) -> None:
+        try:
+            writing.batch.add(tx.changes)
+        except BaseException:
+            tx.undo()
+            raise
+        if not writing.bodies:
+            self._doubts.add(writing.doubt)
+        writing.bodies.append(tx)
+        self._doubts.more(writing.doubt, tx.changes)
+
+    async def history(
+        self,
+        tenant: TenantId | None,
+        after: int,
+        limit: int,
+        own: Sequence[Record],
+        receipt: ReceiptId | None = None,
+    ) -> Sequence[Record]:
+        """What is written, then what this turn and this body add."""
+        assert self.turns.db is not None
+        assert self.writing is not None
+        found = list(await records(self.turns.db, tenant, after, limit, receipt))
+        last = found[-1].seq if found else after
+        more = (
+            one
+            for one in (*self.writing.batch.records, *own)
+            if one.seq > last
+            and tenant in (None, one.event.tenant)
+            and receipt in (None, one.event.detail.get("receipt"))
+        )
+        return [*found, *islice(more, limit - len(found))]
+
+    # --- what turns and following make of it ---
+
+    def absorb(self, head: Head, upto: int) -> Absorbed:
+        self._compare(head)
+        other = head.seq < self.position or head.tip not in (None, self.tip)
+        if self.writing is None:
+            if other:
+                return Absorbed.GAP
+            for row in head.rows:
+                if self.position + 1 == row[0] <= upto:
+                    self._apply(row)
+        if self.position == head.seq:
+            return Absorbed.ALL
+        if self.writing is not None:
+            own = head.rows and head.rows[-1][:2] == (self.writing.seq, self.writing.batch.id)
+            return Absorbed.ALL if own and head.seq == self.writing.seq else Absorbed.BLOCKED
+        gap = not head.rows or head.rows[0][0] > self.position + 1
+        return Absorbed.GAP if gap else Absorbed.MORE
+
+    def _compare(self, head: Head) -> None:
+        """Raises `RolledBack` for a database that lacks what it was proven to have."""
+        if head.epoch != self.epoch:
+            raise RolledBack("the database has begun another epoch: it was restored")
+        if head.seq < self.vouched:
+            raise RolledBack(
+                f"the database is older than this node has seen it: {head.seq}, not {self.vouched}"
+            )
+        if self.position == self.vouched and head.tip not in (None, self.tip):
+            raise RolledBack(f"change {self.position} is not the one this node has seen")
+
+    def _apply(self, row: Sequence[Any]) -> None:
+        seq, batch, _node, _at, changes = row
+        doubt = Doubt(seq)
+        doubt.add(apply(self.index, changes))
+        self.position, self.tip = seq, batch
+        self._doubts.add(doubt)
+        self.feed.publish(seq, doubt.marks)
+        if doubt.owed:
+            self._owed()
+
+    def proven(self, seq: int) -> None:
+        """Everything up to there is durable."""
+        if seq > self.vouched:
+            self.vouched = seq
+            if self._witness is not None:
+                self._witness.write(self.sighting())
+            self.moved()
+
+    def moved(self) -> None:
+        spread = self.following.spread if self.strict else self.vouched
+        self._doubts.settle(self.vouched, spread)
+        if self._doubts.newest > self.following.told or (
+            not self.strict and self.vouched > self.following.told and self._news
+        ):
+            self._news = False
+            self.following.tell()
+
+    def committed(self, writing: Writing) -> None:
+        self.position, self.tip = writing.seq, writing.batch.id
+        for held, at in writing.batch.used:
+            if not held.gone and held.ended is None and at > held.last_seen:
+                held.seen(at)
+        self._doubts.durable(writing.doubt)
+        self.feed.publish(writing.seq, writing.doubt.marks)
+        self._news = self._news or bool(writing.doubt.marks)
+        self.proven(writing.seq)
+        if self.on_record is not None:
+            for record in writing.batch.records:
+                self.on_record(record)
+        if writing.doubt.owed:
+            self._owed()
+
+    def undone(self, writing: Writing) -> None:
+        for tx in reversed(writing.bodies):
+            tx.undo()
+        if writing.bodies:
+            self._doubts.drop(writing.doubt)
+
+    def reload_soon(self) -> None:
+        self.following.look()
+
+    async def reload(self, db: Db) -> None:
+        """Everything is read anew: what had been applied may not have been kept by the database,
+        or what came since is not in the feed any longer."""
+        async with self.turns.busy:
+            loaded = await load(db)
+            if loaded.epoch != self.epoch or loaded.seq < self.vouched:
+                raise RolledBack("the database is older than this node has seen it")
+            self.index, self.position, self.tip = loaded.index, loaded.seq, loaded.tip
+            self._uses_at.clear()
+            self._doubts.clear()
+            self.feed.restart(self.epoch, loaded.seq)
+
+    def took_over(self) -> None:
+        self._owed()
+
+    def give_up(self, error: BaseException) -> None:
+        if self.failed is not None:
+            return
+        text = error.detail if isinstance(error, StoreUnavailable) else "a write failed"
+        self.failed = StoreUnavailable(f"{text}: the store has stopped")
+        self.failed.__cause__ = error
+        self._refusal = self.failed
+        self._doubts.fail(lambda: again(self._refusal or StoreUnavailable()))
+        if self.on_failure is not None:
+            self.on_failure(self.failed)
+
+    def _owed(self) -> None:
+        if self.on_owed is not None and self.following.leads:
+            self.on_owed()
+
+    async def _confirmed(self) -> None:
+        """In strict mode a fresh lease means that everything acknowledged is here."""
+        if self._refusal is not None:
+            raise again(self._refusal)
+        if not (self.strict and self.following.fresh):
+            await self.following.caught_up()
+
+    # --- what only one node does ---
+
+    @property
+    def leads(self) -> bool:
+        """Whether this node does what only one has to do: of those alive, the first there was."""
+        return self.following.leads
+
+    def due(
+        self,
+        now: Instant,
+        *,
+        most_of_one: int,
+        limit: int,
+        but_not: frozenset[ClientId] = frozenset(),
+    ) -> Sequence[tuple[TenantId, DeliveryId, ClientId]]:
+        if not self.leads:
+            return ()
+        return super().due(now, most_of_one=most_of_one, limit=limit, but_not=but_not)
+
+    def next_due(self, but_not: frozenset[ClientId] = frozenset()) -> Instant | None:
+        return super().next_due(but_not) if self.leads else None
+
+    async def unswept(self) -> Sequence[tuple[TenantId, ReceiptId]]:
+        return await super().unswept() if self.leads else ()
+
+    async def past_deadline(self, now: Instant, limit: int) -> Sequence[tuple[TenantId, SessionId]]:
+        return await super().past_deadline(now, limit) if self.leads else ()
+
+    # --- figures, the end ---
+
+    def watch(self, observer: Observer) -> None:
+        super().watch(observer)
+        self.turns.observer = observer
+
+    def condition(self) -> Condition:
+        following = self.following
+        return replace(
+            super().condition(),
+            mode="strict" if self.strict else "leased",
+            lease=max(0.0, following.fresh_until - now()),
+            behind=following.behind,
+            nodes=len(following.peers) + 1,
+        )
+
+    def sighting(self) -> Sighting:
+        return Sighting(
+            epoch=self.epoch,
+            seq=self.vouched,
+            chain=self.index.seq,
+            digest=self.index.digest,
+            serial=max((one.serial for one in self.index.shelves.values()), default=0),
+        )
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._refusal = self.failed or StoreUnavailable("the store is closed")
+        if self._flush is not None:
+            self._flush.cancel()
+            self._write_uses()
+        await self.turns.close()
+        await _over(self._tasks[1:])
+        await self.following.close()
+        await _over(self._tasks[:1])
+        await self.following.let_go()
+        await self.turns.let_go()
+        self._doubts.fail(lambda: again(self._refusal or StoreUnavailable()))
+        if self._witness is not None:
+            self._witness.close()
+
+
+async def _over(tasks: Sequence[asyncio.Task[None]]) -> None:
+    if tasks:
+        await asyncio.wait(tasks, timeout=20)
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
