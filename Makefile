@@ -30,7 +30,7 @@ check: lint
 
 # A run narrowed by ARGS cannot cover everything, so the gate stands only for the whole suite.
 test: lint $(NODE)/node_modules/.stamp
-	@scripts/debian-packages curl postgresql prometheus $(if $(shell grep -rl --include='*.py' playwright tests 2>/dev/null),chromium)
+	@scripts/debian-packages curl faketime nginx postgresql prometheus $(if $(shell grep -rl --include='*.py' playwright tests 2>/dev/null),chromium)
 	@$(BIN)/python -m coverage run -m pytest -q $(ARGS)
 	@$(if $(strip $(ARGS)),echo "ARGS narrowed the run: no coverage gate.",$(BIN)/python -m coverage report)
 
