@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from lastcall.authority.due_plans import run_plans
 from lastcall.authority.login import LoggedIn
 from lastcall.authority.logout import logout
 from lastcall.authority.mass import Order, Ordered, mass_logout
-from lastcall.authority.plans import approve, cancel, plans, run_plans
+from lastcall.authority.plans import approve, cancel, plans
 from lastcall.authority.preview import preview
 from lastcall.authority.step_up import step_up
 from lastcall.domain.access import Caller, operator

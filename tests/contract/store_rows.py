@@ -136,6 +136,7 @@ class Rows:
         found = await store.find(token_of(1))
         assert found is not None
         store.touch(found, Instant(NOW + 3))
+        await store.record_uses()
         async with store.transaction(ONE) as tx:
             assert await tx.renew(stale) == a_session(1, last_seen=NOW + 3, **secrets)
             assert await tx.session_with_token(token_of(1)) is None
@@ -166,9 +167,11 @@ class Rows:
         store.touch(one, Instant(NOW + 8))
         store.touch(one, Instant(NOW + 4))
         store.touch(three, Instant(NOW + IDLE))  # too late: it has lapsed at that very instant
+        await store.record_uses()
         async with store.transaction(ONE) as tx:
             await tx.end_session(SessionId("s2"), GONE)
         store.touch(two, Instant(NOW + 8))
+        await store.record_uses()
         async with store.transaction(ONE) as tx:
             seen = [await tx.session(SessionId(f"s{number}")) for number in (1, 2, 3)]
         assert [row and row.last_seen - NOW for row in seen] == [8, 0, 0]
@@ -180,6 +183,22 @@ class Rows:
         async with store.transaction(ONE) as tx:
             await tx.remove_subject(ANN)
         assert await store.find(token_of(1)) is None
+
+    async def test_live_ones_are_gone_through_in_slices(self, store: IndexStore) -> None:
+        await fill(store, 6)
+        await fill(store, 3, tenant=TWO)
+        async with store.transaction(ONE) as tx:
+            await tx.end_session(SessionId("s2"), GONE)
+        async with store.transaction(ONE) as tx:
+            found: list[list[int]] = []
+            at: Serial | None = Serial(0)
+            while at is not None:
+                rows, at = await tx.live_slice(at, Serial(6), NOW, 2)
+                found.append([row.serial for row in rows])
+            assert found == [[1], [3, 4], [5]]
+            assert await tx.live_slice(Serial(7), Serial(99), NOW, 2) == ([], None)
+            late = await tx.live_slice(Serial(0), Serial(99), Instant(NOW + IDLE), 99)
+            assert late == ([], None)
 
     async def test_listing_filters_and_pages(self, store: IndexStore) -> None:
         await fill(store, 0)

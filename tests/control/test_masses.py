@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lastcall.authority.credentials import Credentials, prove
+from lastcall.authority.due_plans import run_plans
 from lastcall.authority.login import LoggedIn, Start, login
-from lastcall.authority.plans import run_plans
 from lastcall.authority.validate import validate
 from lastcall.control.operations import run
 from lastcall.control.records import Result
@@ -161,6 +161,7 @@ async def test_a_plan_begins_at_its_time_unless_it_is_cancelled(world: World) ->
 async def test_a_second_person_is_somebody_else() -> None:
     world = await make_world(policy=Policy(second_person_for_mass=True))
     john = await log_in(world, "john")
+    admin = await log_in(world, "admin")
     made = await shown(world, users=["john"])
     given = {"preview": made["preview"], "reason": "INC-7"}
     plan = (await run(world.env, "logout.previewed", given))["plan"]
@@ -171,7 +172,7 @@ async def test_a_second_person_is_somebody_else() -> None:
         await run(world.env, "plans.approve", {"plan": "m_nothing"})
     async with world.env.store.transaction(TENANT) as tx:
         kept = (await tx.plans())[0]
-        await tx.put_plan(replace(kept, by=john.session.subject, by_name="john"))
+        await tx.put_plan(replace(kept, by=admin.session.subject, by_name="admin"))
     approved = (await run(world.env, "plans.approve", {"plan": plan["plan"]}))["plan"]
     assert (approved["state"], approved["approved_by"]) == ("scheduled", "operator")
     assert await run_plans(world.env) == 1

@@ -5,20 +5,15 @@ from dataclasses import dataclass
 
 from lastcall.authority.factors import require_fresh_factor
 from lastcall.authority.plans import add_plan
-from lastcall.authority.previewed import UNMOVED, Drift, end_previewed
+from lastcall.authority.previewed import UNMOVED, Drift, drift_of, end_previewed
 from lastcall.authority.refusals import refusals
 from lastcall.authority.standing import standing
 from lastcall.domain.access import Caller, Permission, require
 from lastcall.domain.audit import Action
 from lastcall.domain.errors import Conflict, Invalid, NotFound
 from lastcall.domain.logout import Receipt
-from lastcall.domain.plan import Plan, Remembered
-from lastcall.domain.types import (
-    Instant,
-    PlanId,
-    PreviewId,
-    ReceiptId,
-)
+from lastcall.domain.plan import Plan, Preview, Remembered
+from lastcall.domain.types import Instant, PlanId, PreviewId, ReceiptId
 from lastcall.ports import Env, Transaction
 
 
@@ -51,10 +46,22 @@ async def mass_logout(env: Env, caller: Caller, order: Order) -> Ordered:
     Raises `NotFound` for a preview that is unknown, another's or over, and `Conflict` when the
     idempotency key was used for another order.
     """
-    async with (
-        refusals(env, caller, Action.LOGOUT, f"preview:{order.preview}"),
-        env.store.transaction(caller.tenant) as tx,
-    ):
+    async with refusals(env, caller, Action.LOGOUT, f"preview:{order.preview}"):
+        done = await _carry_out(env, caller, order, None)
+        if isinstance(done, Preview):
+            done = await _carry_out(env, caller, order, await drift_of(env, done))
+        assert isinstance(done, Ordered)
+    return done
+
+
+async def _carry_out(
+    env: Env, caller: Caller, order: Order, drift: Drift | None
+) -> Ordered | Preview:
+    """All of it in one transaction; the preview where it is to end now and the drift is not known.
+
+    The drift takes many looks, so it is counted in between, and everything is judged again.
+    """
+    async with env.store.transaction(caller.tenant) as tx:
         now = env.clock.now()
         caller = await standing(tx, caller, now)
         require(caller, Permission.TENANT_LOGOUT)
@@ -72,8 +79,10 @@ async def mass_logout(env: Env, caller: Caller, order: Order) -> Ordered:
         if waits or (order.start is not None and order.start > now):
             plan = await add_plan(tx, env, caller, preview, order.reason, order.start, waits=waits)
             ordered = Ordered(plan=plan)
+        elif drift is None:
+            return preview
         else:
-            receipt, drift = await end_previewed(tx, env, caller, preview, order.reason)
+            receipt = await end_previewed(tx, env, caller, preview, order.reason, drift)
             ordered = Ordered(receipt=receipt, drift=drift)
         await _remember(tx, env, caller, order, ordered)
     return ordered

@@ -3,16 +3,14 @@
 from dataclasses import replace
 
 from lastcall.authority.factors import require_fresh_factor
-from lastcall.authority.previewed import end_previewed
 from lastcall.authority.refusals import refusals
 from lastcall.authority.standing import standing
-from lastcall.domain.access import Caller, Permission, operator, require
+from lastcall.domain.access import Caller, Permission, require
 from lastcall.domain.audit import Action, event_by
 from lastcall.domain.errors import Conflict, NotFound
-from lastcall.domain.origin import Origin
 from lastcall.domain.plan import OPEN_PLANS, Plan, PlanState, Preview
 from lastcall.domain.token import ID_BYTES, id_text
-from lastcall.domain.types import DialectName, Instant, PlanId
+from lastcall.domain.types import Instant, PlanId
 from lastcall.ports import Env, Transaction
 
 
@@ -92,24 +90,6 @@ async def _open_plan(
     if plan.state not in OPEN_PLANS:
         raise Conflict(f"the plan is {plan.state}")
     return caller, plan
-
-
-async def run_plans(env: Env) -> int:
-    """Start every plan whose time has come, with the standing of the house; how many began."""
-    began = 0
-    for tenant in env.policies:
-        async with env.store.transaction(tenant) as tx:
-            now = env.clock.now()
-            for plan in await tx.plans():
-                if plan.state is not PlanState.SCHEDULED or plan.start > now:
-                    continue
-                house = operator(tenant, Origin(dialect=DialectName("plan")))
-                asker = replace(house, subject=plan.by or house.subject, username=plan.by_name)
-                receipt, _ = await end_previewed(tx, env, asker, plan.preview, plan.reason)
-                done = replace(plan, state=PlanState.DONE, receipt=receipt.revocation.id)
-                await tx.put_plan(done)
-                began += 1
-    return began
 
 
 async def plans(env: Env, caller: Caller) -> tuple[Plan, ...]:

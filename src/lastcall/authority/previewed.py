@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lastcall.authority.ending import end_scope
-from lastcall.authority.preview import select
+from lastcall.authority.selecting import selected, unended
 from lastcall.domain.access import Caller
 from lastcall.domain.audit import Action, event_by
 from lastcall.domain.logout import OfSessions, Receipt
@@ -23,23 +23,28 @@ class Drift:
 UNMOVED = Drift()
 
 
+async def drift_of(env: Env, preview: Preview) -> Drift:
+    """Counted just before the end, in slices; it changes nothing about what is ended."""
+    chosen, left, new = frozenset(preview.sessions), set(preview.sessions), 0
+    async for session, _ in selected(env, preview.tenant, preview.selection):
+        left.discard(session.id)
+        new += session.id not in chosen
+    gone = len(left) - await unended(env, preview.tenant, left)
+    return Drift(ended_since=gone, new_since=new)
+
+
 async def end_previewed(
-    tx: Transaction, env: Env, caller: Caller, preview: Preview, reason: str
-) -> tuple[Receipt, Drift]:
-    """The drift is counted first, on what stands just before the end."""
-    live = {session.id for session, _ in await select(tx, env, preview.selection)}
-    chosen = frozenset(preview.sessions)
-    still = [one for one in chosen if (row := await tx.session(one)) and row.ended is None]
-    drift = Drift(ended_since=len(chosen) - len(still), new_since=len(live - chosen))
-    scope = OfSessions(sessions=chosen)
+    tx: Transaction, env: Env, caller: Caller, preview: Preview, reason: str, drift: Drift
+) -> Receipt:
+    scope = OfSessions(sessions=frozenset(preview.sessions))
     done = await end_scope(tx, env, caller, scope, EndReason.REVOKED, reason)
     detail = {
         "receipt": done.receipt.revocation.id,
-        "sessions": str(len(chosen)),
+        "sessions": str(len(scope.sessions)),
         "ended_since": str(drift.ended_since),
         "new_since": str(drift.new_since),
         "reason": reason,
     }
     target, now = f"preview:{preview.id}", env.clock.now()
     await tx.record(event_by(caller, now, Action.LOGOUT, target=target, detail=detail))
-    return done.receipt, drift
+    return done.receipt

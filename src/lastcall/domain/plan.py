@@ -40,12 +40,16 @@ class Preview:
 
 
 class PlanState(StrEnum):
-    """`WAITING` for a second person; `SCHEDULED` for its time."""
+    """`WAITING` for a second person; `SCHEDULED` for its time.
+
+    `REFUSED`: when its time came, who asked or who approved might not any more.
+    """
 
     WAITING = "waiting"
     SCHEDULED = "scheduled"
     DONE = "done"
     CANCELLED = "cancelled"
+    REFUSED = "refused"
 
 
 OPEN_PLANS = frozenset({PlanState.WAITING, PlanState.SCHEDULED})

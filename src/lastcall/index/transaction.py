@@ -154,6 +154,14 @@ class IndexTransaction(OutboxRows):
         more = page and len(below) > stop
         return Page(sessions=page, total=len(rows), next=page[-1].serial if more else None)
 
+    async def live_slice(
+        self, first: Serial, below: Serial, at: Instant, limit: int
+    ) -> tuple[Sequence[Session], Serial | None]:
+        rows = list(islice(self._shelf.between(first, below), limit))
+        onwards = Serial(rows[-1].serial + 1) if len(rows) == limit else None
+        live = (held.passing() for held in rows if held.ended is None)
+        return [one for one in live if self._live(one, at)], onwards
+
     def _candidates(self, query: SessionQuery) -> Sequence[Session]:
         """What a subject may ask of its own must not cost more the more others there are."""
         if query.subject is None:

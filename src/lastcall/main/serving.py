@@ -12,7 +12,7 @@ import structlog
 
 from lastcall import logs
 from lastcall.authority.audit_heads import sign_head
-from lastcall.authority.plans import run_plans
+from lastcall.authority.due_plans import run_plans
 from lastcall.authority.sweep import sweep
 from lastcall.background import kept_up, repeated
 from lastcall.circuit import Pace

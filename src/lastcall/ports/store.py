@@ -85,6 +85,16 @@ class Transaction(Protocol):
 
     async def sessions(self, query: SessionQuery) -> Page: ...
 
+    async def live_slice(
+        self, first: Serial, below: Serial, at: Instant, limit: int
+    ) -> tuple[Sequence[Session], Serial | None]:
+        """Of up to `limit` rows numbered from `first` on and below `below` those that count at
+        `at`, in order, and the number to go on from; None when there are no more.
+
+        What one slice costs does not depend on how many rows there are.
+        """
+        ...
+
     async def session_with_refresh(self, token: TokenHash) -> Session | None:
         """The session whose refresh token this is, or once was (`spent`); ended ones too."""
         ...

@@ -213,7 +213,7 @@ class Plan(Told, frozen=True, kw_only=True):
     """A mass logout that waits: for a second person, or for its time."""
 
     id: str
-    state: Literal["waiting", "scheduled", "done", "cancelled"]
+    state: Literal["waiting", "scheduled", "done", "cancelled", "refused"]
     preview: str
     users: int
     sessions: int
