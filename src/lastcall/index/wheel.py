@@ -27,9 +27,9 @@ class Wheel(Generic[T]):
         """Take out up to `limit` things that are due at `now`.
 
         `due` says from when on a thing is, None when it never will be: that one is forgotten, and
-        one that is due later moves to its new place.
+        one that is due later moves to its new place. What was added twice is taken once.
         """
-        taken: list[T] = []
+        taken: dict[T, None] = {}
         for bucket in sorted(one for one in self._buckets if one <= now // BUCKET):
             things = self._buckets.pop(bucket)
             while things and len(taken) < limit:
@@ -38,10 +38,10 @@ class Wheel(Generic[T]):
                 if at is None:
                     continue
                 if at <= now:
-                    taken.append(thing)
+                    taken[thing] = None
                 else:
                     self.add(thing, at)
             if things:
                 self._buckets.setdefault(bucket, []).extend(things)
                 break
-        return taken
+        return list(taken)
