@@ -1,5 +1,6 @@
 """The index: every row in memory, where all decisions are taken; a log makes them durable."""
 
+from lastcall.index.adopting import Adoption
 from lastcall.index.condition import Loading
 from lastcall.index.feed import IndexFeed
 from lastcall.index.store import IndexStore, Log, Report
@@ -7,6 +8,7 @@ from lastcall.index.tables import Change, Changed, EndedTogether, Fact, Index, T
 from lastcall.index.transaction import IndexTransaction
 
 __all__ = [
+    "Adoption",
     "Change",
     "Changed",
     "EndedTogether",

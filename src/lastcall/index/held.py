@@ -4,8 +4,9 @@ A million sessions are held, a few thousand of them are in use. Those that are h
 ready; for the others one is made when somebody asks, and forgotten when its place is needed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
+from socket import AF_INET, inet_ntop, inet_pton
 from sys import intern
 from weakref import WeakValueDictionary
 
@@ -14,7 +15,6 @@ import msgspec
 from lastcall.domain.factor import Factor, Method
 from lastcall.domain.session import Device, End, Participant, Session
 from lastcall.domain.types import (
-    ClientId,
     DialectName,
     Duration,
     Instant,
@@ -24,14 +24,15 @@ from lastcall.domain.types import (
     SubjectId,
     TenantId,
     TokenHash,
+    later,
 )
 
-READY = 32_768
+READY = 16_384
 """Sessions that are kept as such, for as long as they are among the latest asked for."""
 
 
 class Ready:
-    """The sessions made last; the oldest makes room for the next."""
+    """The sessions made last; the oldest is packed again when its place is needed."""
 
     __slots__ = ("_at", "_ring")
 
@@ -39,13 +40,12 @@ class Ready:
         self._ring: list[Held | None] = [None] * size
         self._at = 0
 
-    def keep(self, held: "Held", session: Session) -> None:
+    def keep(self, held: "Held") -> None:
         oldest = self._ring[self._at]
         if oldest is not None:
-            oldest.ready = None
+            oldest.pack()
         self._ring[self._at] = held
         self._at = (self._at + 1) % len(self._ring)
-        held.ready = session
 
 
 class Profile:
@@ -57,21 +57,22 @@ class Profile:
         "dialect",
         "host",
         "idle",
-        "kept",
         "kind",
+        "length",
         "methods",
+        "ready",
         "tenant",
         "user_agent",
     )
 
-    def __init__(self, kept: Ready, key: "ProfileKey") -> None:
-        self.kept = kept
+    def __init__(self, ready: Ready, key: "ProfileKey") -> None:
+        self.ready = ready
         self.tenant, self.dialect, self.kind, self.host, self.user_agent = key[:5]
-        self.device, self.idle, self.methods = key[5:]
+        self.device, self.idle, self.length, self.methods = key[5:]
 
 
 ProfileKey = tuple[
-    TenantId, DialectName, Kind, str, str, Device, Duration | None, tuple[Method, ...]
+    TenantId, DialectName, Kind, str, str, Device, Duration | None, Duration, tuple[Method, ...]
 ]
 
 
@@ -93,8 +94,8 @@ class Held(msgspec.Struct, gc=False, eq=False):
     """A session's place in memory, changed as the session changes.
 
     It is no dataclass because one weighs more, and is gone over by every garbage collection.
-    `own` holds what is packed (see `Own`), or the session itself where it cannot be packed. Once
-    the session is gone for good there is no token.
+    `own` is what is packed (see `pack`), or the session: while it is in use, and always where it
+    cannot be packed. Once the session is gone for good there is no token.
     """
 
     id: SessionId
@@ -102,9 +103,7 @@ class Held(msgspec.Struct, gc=False, eq=False):
     subject: SubjectId
     profile: Profile
     own: bytes | Session
-    last_seen: Instant
     ended: End | None
-    ready: Session | None = None
 
     @property
     def gone(self) -> bool:
@@ -116,73 +115,74 @@ class Held(msgspec.Struct, gc=False, eq=False):
 
     @property
     def serial(self) -> Serial:
-        if self.ready is not None:
-            return self.ready.serial
         own = self.own
         return own.serial if isinstance(own, Session) else _unpack(own)[0]
+
+    @property
+    def last_seen(self) -> Instant:
+        own = self.own
+        if isinstance(own, Session):
+            return own.last_seen
+        _, created, unseen, *_ = _unpack(own)
+        return Instant(created + unseen)
+
+    @property
+    def expires(self) -> Instant:
+        own = self.own
+        if isinstance(own, Session):
+            return own.expires
+        return Instant(_unpack(own)[1] + self.profile.length)
 
     @property
     def deadline(self) -> Instant:
         """As of the session."""
         idle = self.profile.idle
-        expires = self.expires
-        return expires if idle is None else min(expires, Instant(self.last_seen + idle))
-
-    @property
-    def expires(self) -> Instant:
-        if isinstance(self.own, Session):
-            return self.own.expires
-        _, created, length, *_ = _unpack(self.own)
-        return Instant(created + length)
+        return self.expires if idle is None else min(self.expires, later(self.last_seen, idle))
 
     @property
     def session(self) -> Session:
-        if self.ready is not None:
-            return self.ready
-        if isinstance(self.own, Session):
-            return self.own
-        session = _made(self)
-        self.profile.kept.keep(self, session)
-        return session
+        """Ready for the next time it is asked for."""
+        own = self.own
+        if not isinstance(own, Session):
+            own = self.own = _made(self, own)
+            self.profile.ready.keep(self)
+        return own
 
     def passing(self) -> Session:
-        """The session for one look, by whoever goes through many: nothing is kept ready."""
-        if self.ready is not None:
-            return self.ready
-        return self.own if isinstance(self.own, Session) else _made(self)
+        """The session for one look, by whoever goes through many."""
+        own = self.own
+        return own if isinstance(own, Session) else _made(self, own)
 
     def seen(self, at: Instant) -> None:
         """It was used at that instant, which is later than all before.
 
-        The session that is ready is this index's own making, and moves along: a check of a token
-        in use would otherwise make a new one every time.
+        The session here is the index's own making, and moves along: a check of a token in use
+        would otherwise make a new one every time.
         """
-        self.last_seen = at
-        if isinstance(self.own, Session):
-            self.own = replace(self.own, last_seen=at)
-        elif self.ready is not None:
-            _put_last_seen(self.ready, at)
+        _put_last_seen(self.session, at)
 
     def end(self, end: End | None) -> None:
         """End it; or, with None, take its end back."""
         self.ended = end
-        self.ready = None
         if isinstance(self.own, Session):
             self.own = replace(self.own, ended=end)
+            self.pack()
 
     def put(self, profiles: Profiles, session: Session) -> None:
         """Be that session from now on; its id, tenant, subject and serial are what they were."""
         self.token = session.token_hash
         self.profile = profiles.profile(_key(session))
         self.own = _packed(session)
-        self.last_seen = session.last_seen
         self.ended = session.ended
-        self.ready = None
+
+    def pack(self) -> None:
+        """It is not in use any more."""
+        if isinstance(self.own, Session):
+            self.own = _packed(self.own)
 
     def leave(self) -> None:
         """The session is gone for good."""
         self.token = TokenHash(b"")
-        self.ready = None
 
 
 def hold(profiles: Profiles, session: Session, subject: SubjectId) -> Held:
@@ -193,7 +193,6 @@ def hold(profiles: Profiles, session: Session, subject: SubjectId) -> Held:
         subject=subject,
         profile=profiles.profile(_key(session)),
         own=_packed(session),
-        last_seen=session.last_seen,
         ended=session.ended,
     )
 
@@ -207,68 +206,68 @@ def _key(session: Session) -> ProfileKey:
         session.user_agent,
         session.device,
         session.idle,
+        Duration(session.expires - session.created),
         tuple(factor.method for factor in session.factors),
     )
 
 
 # --- packing ---
 
-Own = tuple[
-    Serial,
-    Instant,
-    Duration,
-    str,
-    int,
-    list[Duration],
-    Instant | None,
-    TokenHash | None,
-    list[TokenHash],
-    list[tuple[ClientId, str, str]],
-    SubjectId | None,
-]
-"""Serial, begin, length, address, port, and how long before its begin each factor was proven;
-then, for the few sessions that have any of it: when the token stops, the refresh token, those
-spent, the applications, who really sits there. Times and lengths are in milliseconds."""
-
-_NOTHING_MORE = (None, None, (), (), None)
-
 _encode = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
+
+_NOTHING_MORE = (None, None, (), (), None)
 
 
 def pack(
     serial: int,
     created: int,
-    expires: int,
+    last_seen: int,
     address: str,
     port: int,
-    proven: Sequence[int],
+    proven: Iterable[int],
+    more: Iterable[object] = (),
 ) -> bytes:
-    """A plain session; `proven` are the instants of its factors. Raises for odd values."""
-    factors = [created - at for at in proven]
-    return _encode((serial, created, expires - created, address, port, factors))
+    """Numbers, and what few sessions have: in the usual case 31 bytes, so that they take 64.
+
+    Those are the serial, the begin, how long after it the session was seen, the address, the
+    port, and how long before its begin each factor was proven, in milliseconds; then, if there is
+    any of it, when the token stops, the refresh token, those spent, the applications, and who
+    really sits there. Raises `OverflowError` and `UnicodeEncodeError` for what is too odd.
+    """
+    try:
+        where: int | str = int.from_bytes(inet_pton(AF_INET, address))
+    except (OSError, ValueError):
+        where = address
+    before = [created - at for at in proven]
+    encoded = _encode((serial, created, last_seen - created, where, port, *before, *more))
+    return bytes(memoryview(encoded))  # a copy: what comes out of the encoder keeps room to grow
 
 
 def _packed(one: Session) -> bytes | Session:
-    """The session itself where a text or a number is too odd to be packed."""
-    proven = [factor.at for factor in one.factors]
+    """The session where a text or a number is too odd to be packed."""
+    more: tuple[object, ...] = (
+        one.token_expires,
+        one.refresh_hash,
+        one.spent,
+        tuple((other.client, other.sid, other.account) for other in one.participants),
+        one.impersonator,
+    )
+    if more == _NOTHING_MORE:
+        more = ()
     if any(factor.context for factor in one.factors):
-        return one
+        return replace(one)
+    proven = [factor.at for factor in one.factors]
     try:
-        own = pack(one.serial, one.created, one.expires, one.address, one.port, proven)
-        more = (one.token_expires, one.refresh_hash, one.spent, one.participants, one.impersonator)
-        if more != _NOTHING_MORE:
-            joined = [(other.client, other.sid, other.account) for other in one.participants]
-            own = _encode((*_unpack(own), *more[:3], joined, one.impersonator))
+        return pack(one.serial, one.created, one.last_seen, one.address, one.port, proven, more)
     except (OverflowError, UnicodeEncodeError):
-        return one
-    return own
+        return replace(one)
 
 
 def _factors(methods: Sequence[Method], created: int, proven: Sequence[int]) -> tuple[Factor, ...]:
     return tuple(
         Factor(method=method, at=Instant(created - before))
-        for method, before in zip(methods, proven, strict=True)
+        for method, before in zip(methods, proven, strict=False)
     )
 
 
@@ -301,11 +300,15 @@ _new = object.__new__
 ) = (vars(Session)[field.name].__set__ for field in fields(Session))
 
 
-def _made(held: Held) -> Session:
-    assert isinstance(held.own, bytes)
-    serial, created, length, address, port, proven, *more = _unpack(held.own)
+def _made(held: Held, own: bytes) -> Session:
     profile = held.profile
-    factors = () if not proven else _factors(profile.methods, created, proven)
+    serial, created, unseen, address, port, *rest = _unpack(own)
+    if isinstance(address, int):
+        address = inet_ntop(AF_INET, address.to_bytes(4))
+    factors: tuple[Factor, ...] = ()
+    if profile.methods:
+        factors = _factors(profile.methods, created, rest)
+        del rest[: len(factors)]
     session: Session = _new(Session)
     _put_id(session, held.id)
     _put_tenant(session, profile.tenant)
@@ -321,10 +324,10 @@ def _made(held: Held) -> Session:
     _put_device(session, profile.device)
     _put_factors(session, factors)
     _put_created(session, created)
-    _put_last_seen(session, held.last_seen)
+    _put_last_seen(session, created + unseen)
     _put_idle(session, profile.idle)
-    _put_expires(session, created + length)
-    token_expires, refresh, spent, joined, sitter = more or _NOTHING_MORE
+    _put_expires(session, created + profile.length)
+    token_expires, refresh, spent, joined, sitter = rest or _NOTHING_MORE
     _put_token_expires(session, token_expires)
     _put_refresh_hash(session, refresh)
     _put_spent(session, tuple(spent))

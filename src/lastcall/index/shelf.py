@@ -46,7 +46,7 @@ class Shelf:
         self.serial = Serial(0)
         self.subjects: dict[SubjectId, Subject] = {}
         self.names: dict[str, SubjectId] = {}
-        self.emails: dict[str, tuple[SubjectId, ...]] = {}
+        self.emails: dict[str, SubjectId | tuple[SubjectId, ...]] = {}
         self.sessions: dict[SessionId, Held] = {}
         self.refresh: dict[TokenHash, Held] = {}
         self.unended = Grouped()
@@ -69,6 +69,7 @@ class Shelf:
         self._deadlines = deadlines
         self._owing = owing
         self._order: list[Held] = []
+        self._highest = Serial(0)
         self._removed = 0
 
     # --- sessions ---
@@ -77,28 +78,29 @@ class Shelf:
         if before is None and after is not None:
             subject = self.subjects.get(after.subject)
             whose = after.subject if subject is None else subject.id
-            self.adopt(hold(self._profiles, after, whose), after.deadline, after)
+            held = hold(self._profiles, after, whose)
+            self.adopt(held, after.serial, after.deadline)
+            for token in refresh_tokens(after):
+                self.refresh[token] = held
+            if after.impersonator is not None and after.ended is None:
+                self.sitting.add(after.impersonator, held)
         elif before is not None and after is not None:
             self._change(self.sessions[before.id], before, after)
         elif before is not None:
             self._remove(self.sessions[before.id], before)
 
-    def adopt(self, held: Held, deadline: Instant, more: Session | None = None) -> None:
-        """A new row; `more` is the session unless it is a plain one, whose `Held` says it all."""
+    def adopt(self, held: Held, serial: Serial, deadline: Instant) -> None:
+        """A new row of which its `Held` says everything."""
         self.sessions[held.id] = held
-        order = self._order
-        if order and order[-1].serial > held.serial:
-            insort(order, held, key=_serial)
-        else:
-            order.append(held)
         self._tokens[held.token] = held
-        sitter = None
-        if more is not None:
-            sitter = more.impersonator
-            for token in refresh_tokens(more):
-                self.refresh[token] = held
+        if serial < self._highest:
+            insort(self._order, held, key=_serial)
+        else:
+            self._order.append(held)
+            self._highest = serial
         if held.ended is None:
-            self._is_live(held, sitter)
+            self.unended.add(held.subject, held)
+            self.live += 1
             self._deadlines.add(held, deadline)
         else:
             self.over.add(held.subject, held)
@@ -235,18 +237,27 @@ class Shelf:
         if after is not None:
             self.subjects[after.id] = after
             self.names[after.username] = after.id
-            if after.email:
-                email = after.email.lower()
-                self.emails[email] = tuple(sorted((*self.emails.get(email, ()), after.id)))
+            self._list_email(after)
+
+    def _list_email(self, subject: Subject) -> None:
+        if subject.email:
+            email = _lower(subject.email)
+            others = self.with_email(email)
+            self.emails[email] = tuple(sorted((*others, subject.id))) if others else subject.id
 
     def _unlist_email(self, subject: Subject) -> None:
-        email = subject.email.lower()
-        if email:
-            left = tuple(one for one in self.emails[email] if one != subject.id)
+        if subject.email:
+            email = _lower(subject.email)
+            left = tuple(one for one in self.with_email(email) if one != subject.id)
             if left:
-                self.emails[email] = left
+                self.emails[email] = left[0] if len(left) == 1 else left
             else:
                 del self.emails[email]
+
+    def with_email(self, email: str) -> tuple[SubjectId, ...]:
+        """Those who have it, however it is written."""
+        found = self.emails.get(email.lower(), ())
+        return found if isinstance(found, tuple) else (found,)
 
     def place_strikes(self, before: Strikes | None, after: Strikes | None) -> None:
         if after is not None:
@@ -264,6 +275,12 @@ class Shelf:
                 self.old_codes.add(key, after.expires)
         elif before is not None:
             del self.codes[before.subject, before.purpose]
+
+
+def _lower(text: str) -> str:
+    """The very text where it is so already, and not another copy."""
+    lower = text.lower()
+    return text if lower == text else lower
 
 
 def _serial(held: Held) -> Serial:

@@ -88,7 +88,7 @@ class IndexTransaction(OutboxRows):
         return None if found is None else self._shelf.subjects[found]
 
     async def subject_with_email(self, email: str) -> Subject | None:
-        found = self._shelf.emails.get(email.lower(), ())
+        found = self._shelf.with_email(email)
         return self._shelf.subjects[found[0]] if len(found) == 1 else None
 
     async def subjects(self, after: str = "", limit: int = 100) -> Sequence[Subject]:

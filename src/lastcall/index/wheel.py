@@ -18,7 +18,11 @@ class Wheel(Generic[T]):
         self._buckets: dict[int, list[T]] = {}
 
     def add(self, thing: T, at: int) -> None:
-        self._buckets.setdefault(at // BUCKET, []).append(thing)
+        bucket = self._buckets.get(at // BUCKET)
+        if bucket is None:
+            self._buckets[at // BUCKET] = [thing]
+        else:
+            bucket.append(thing)
 
     def add_all(self, things: Iterable[T], at: int) -> None:
         self._buckets.setdefault(at // BUCKET, []).extend(things)

@@ -1,7 +1,8 @@
 """Reading the database into the index, in key order, and audit records back from it."""
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -9,19 +10,24 @@ from apsw import Connection
 
 from lastcall.domain.attempts import Code, Strikes
 from lastcall.domain.audit import GENESIS, Action, Event, Outcome, Record
-from lastcall.domain.factor import Factor
 from lastcall.domain.logout import Receipt, Revocation, Scope
 from lastcall.domain.origin import Origin
-from lastcall.domain.session import Device, End, Participant, Session
 from lastcall.domain.subject import Subject
-from lastcall.domain.types import EndReason, Instant, Kind, ReceiptId, Serial, TenantId, TokenHash
-from lastcall.index import Fact, Index
+from lastcall.domain.types import EndReason, Instant, ReceiptId, Serial, TenantId
+from lastcall.index import Adoption, Fact, Index
 from lastcall.stores.sqlite import outbox
+from lastcall.stores.sqlite.agents import agents_in
 from lastcall.stores.sqlite.rows import KINDS
 
 SERIALS = "SELECT tenant, serial FROM tenants ORDER BY tenant"
 SUBJECTS = "SELECT * FROM subjects ORDER BY tenant, id"
-SESSIONS = "SELECT * FROM sessions ORDER BY tenant, serial"
+SESSIONS = """
+SELECT tenant, agent, dialect, kind, idle, serial, id, subject, token_hash, address, port, factors,
+    created, last_seen, expires, ended_at, ended_why, ended_by, token_expires, refresh_hash, spent,
+    participants, impersonator
+FROM sessions ORDER BY tenant, serial
+"""
+HOW_MANY = "SELECT count(*) FROM sessions"
 REVOCATIONS = "SELECT * FROM revocations ORDER BY tenant, serial"
 STRIKES = "SELECT * FROM strikes ORDER BY tenant, key"
 CODES = "SELECT * FROM codes ORDER BY tenant, subject, purpose"
@@ -34,22 +40,58 @@ OF_TENANT = RECORDS.replace("WHERE", "WHERE a.tenant = ? AND")
 OF_RECEIPT = RECORDS.replace("WHERE", "WHERE a.tenant = ? AND a.detail ->> 'receipt' = ? AND")
 
 
-def load(db: Connection) -> Index:
+Progress = Callable[[int, int], None]
+"""Told how many sessions have been read, of how many."""
+
+TELL_EVERY = 50_000
+
+
+NOBODYS: Mapping[str, object] = {}
+"""The profile of everybody who has none: what is equal is kept once."""
+
+
+def load(db: Connection, progress: Progress | None = None) -> Index:
     index = Index()
-    for tenant, fact in _facts(db):
-        index.place(tenant, None, fact)
+    with _undisturbed():
+        for tenant, fact in _people(db):
+            index.place(tenant, None, fact)
+        _sessions(db, index, progress)
+        for tenant, fact in _facts(db):
+            index.place(tenant, None, fact)
     for seq, digest in db.execute(HEAD):
         index.seq, index.digest = int(seq), bytes(digest)
     return index
 
 
-def _facts(db: Connection) -> Iterator[tuple[TenantId, Fact]]:
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Without the garbage collector, which would go through all that is read again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _sessions(db: Connection, index: Index, progress: Progress | None) -> None:
+    adoption = Adoption(index, agents_in(db))
+    total = db.execute(HOW_MANY).get if progress else 0
+    for done, row in enumerate(db.execute(SESSIONS), 1):
+        adoption.add(row)
+        if progress and (done % TELL_EVERY == 0 or done == total):
+            progress(done, total)
+
+
+def _people(db: Connection) -> Iterator[tuple[TenantId, Fact]]:
     for tenant, serial in db.execute(SERIALS):
         yield TenantId(tenant), serial
     for row in db.execute(SUBJECTS):
         yield row[0], _subject(row)
-    for row in db.execute(SESSIONS):
-        yield row[0], _session(row)
+
+
+def _facts(db: Connection) -> Iterator[tuple[TenantId, Fact]]:
     for row in db.execute(REVOCATIONS):
         yield row[0], _receipt(row)
     for tenant, *rest in db.execute(STRIKES):
@@ -76,46 +118,6 @@ def records(
     return [_record(row) for row in found]
 
 
-@lru_cache(maxsize=4_096)
-def _device(text: str) -> Device:
-    """Most sessions come from few devices: they share one."""
-    return msgspec.json.decode(text, type=Device)
-
-
-@lru_cache(maxsize=64)
-def _participants(text: str) -> tuple[Participant, ...]:
-    return msgspec.json.decode(text, type=tuple[Participant, ...])
-
-
-def _session(row: Sequence[Any]) -> Session:
-    spent = row[19]
-    return Session(
-        tenant=row[0],
-        serial=row[1],
-        id=row[2],
-        subject=row[3],
-        token_hash=row[4],
-        dialect=row[5],
-        kind=Kind(row[6]),
-        address=row[7],
-        port=row[8],
-        host=row[9],
-        user_agent=row[10],
-        device=_device(row[11]),
-        factors=msgspec.json.decode(row[12], type=tuple[Factor, ...]),
-        created=row[13],
-        last_seen=row[14],
-        idle=row[15],
-        expires=row[16],
-        token_expires=row[17],
-        refresh_hash=row[18],
-        spent=tuple(TokenHash(spent[at : at + 32]) for at in range(0, len(spent), 32)),
-        participants=_participants(row[20]),
-        ended=None if row[21] is None else End(at=row[21], why=EndReason(row[22]), by=row[23]),
-        impersonator=row[24],
-    )
-
-
 def _subject(row: Sequence[Any]) -> Subject:
     return Subject(
         tenant=row[0],
@@ -125,13 +127,15 @@ def _subject(row: Sequence[Any]) -> Subject:
         role=row[4],
         version=row[5],
         created=row[6],
-        changed=row[7],
+        changed=row[6] if row[7] == row[6] else row[7],
         email=row[8],
         name=row[9],
         first_name=row[10],
         last_name=row[11],
         groups=msgspec.json.decode(row[12], type=tuple[str, ...]),
-        profile=msgspec.json.decode(row[13], type=dict[str, object]),
+        profile=NOBODYS
+        if row[13] == "{}"
+        else msgspec.json.decode(row[13], type=dict[str, object]),
         totp_secret=row[14],
         totp_step=row[15],
         email_codes=bool(row[16]),

@@ -1,5 +1,7 @@
 """The statements that write: one for each change, each checked to have found its row."""
 
+from collections.abc import Iterable
+
 from apsw import Connection
 
 from lastcall.domain.attempts import Code, Strikes
@@ -19,6 +21,7 @@ from lastcall.domain.subject import Subject
 from lastcall.domain.types import TenantId
 from lastcall.index import Change, EndedTogether, Fact, Touched
 from lastcall.stores.sqlite import outbox
+from lastcall.stores.sqlite.agents import Agents
 from lastcall.stores.sqlite.outbox import Row, Statement, Value, json
 
 PUT_SERIAL = """
@@ -40,7 +43,7 @@ REMOVE_SUBJECT = "DELETE FROM subjects WHERE tenant = ? AND id = ?"
 
 ADD_SESSION = """
 INSERT INTO sessions
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 RENEW_SESSION = """
 UPDATE sessions
@@ -101,24 +104,39 @@ def execute(db: Connection, statement: Statement) -> None:
         raise OutOfStep(f"{sql.split()[0]} changed {db.changes()} rows")
 
 
-def statement(change: Change) -> Statement:
+def statements(changes: Iterable[Change], agents: Agents) -> list[Statement]:
     """Raises `Invalid` for values no database can hold, such as half a surrogate pair."""
+    try:
+        found = [_changing(change, agents) for change in changes]
+        found[:0] = agents.new()
+        for _, values in found:
+            _storable(values)
+    except BaseException as error:
+        agents.give_up()
+        if isinstance(error, UnicodeEncodeError):
+            raise Invalid("text", "holds a character that cannot be stored") from error
+        raise
+    agents.keep()
+    return found
+
+
+def _storable(values: Iterable[Value]) -> None:
+    for value in values:
+        if isinstance(value, str):
+            if not value.isascii():
+                value.encode()
+        elif isinstance(value, int) and abs(value) > MAX_INTEGER:
+            raise Invalid("number", "is too large to be stored")
+
+
+def _changing(change: Change, agents: Agents) -> Statement:
     if isinstance(change, Touched):
         return TOUCH_SESSION, (change.at, change.tenant, change.serial)
-    try:
-        if isinstance(change, EndedTogether):
-            sql, values = _together(change)
-        else:
-            sql, values = _statement(change.tenant, change.before, change.after)
-        for value in values:
-            if isinstance(value, str):
-                if not value.isascii():
-                    value.encode()
-            elif isinstance(value, int) and abs(value) > MAX_INTEGER:
-                raise Invalid("number", "is too large to be stored")
-    except UnicodeEncodeError as error:
-        raise Invalid("text", "holds a character that cannot be stored") from error
-    return sql, values
+    if isinstance(change, EndedTogether):
+        return _together(change)
+    if change.before is None and isinstance(change.after, Session):
+        return ADD_SESSION, _whole_session(change.after, agents)
+    return _statement(change.tenant, change.before, change.after)
 
 
 def _statement(tenant: TenantId, before: Fact | None, after: Fact | None) -> Statement:
@@ -127,7 +145,7 @@ def _statement(tenant: TenantId, before: Fact | None, after: Fact | None) -> Sta
         return outbox.statement(tenant, changed, new=before is None, gone=after is None)
     match changed:
         case Session() as one:
-            return _session(one, new=before is None, gone=after is None)
+            return _session(one, gone=after is None)
         case Record() as one:
             return ADD_RECORD, _record(one)
         case Strikes() as one:
@@ -153,10 +171,8 @@ def _strikes(tenant: TenantId, one: Strikes, *, gone: bool) -> Statement:
     return PUT_STRIKES, (tenant, one.key, one.count, one.since, one.locked_until)
 
 
-def _session(one: Session, *, new: bool, gone: bool) -> Statement:
+def _session(one: Session, *, gone: bool) -> Statement:
     key = (one.tenant, one.serial)
-    if new:
-        return ADD_SESSION, _whole_session(one)
     if gone:
         return REMOVE_SESSION, key
     if one.ended is not None:
@@ -171,7 +187,7 @@ def _together(ended: EndedTogether) -> Statement:
     return END_TOGETHER, (end.at, end.why, end.by, ended.tenant, json(ended.serials))
 
 
-def _whole_session(one: Session) -> tuple[Value, ...]:
+def _whole_session(one: Session, agents: Agents) -> tuple[Value, ...]:
     end = one.ended
     ending = (None, None, None) if end is None else (end.at, end.why, end.by)
     return (
@@ -180,13 +196,11 @@ def _whole_session(one: Session) -> tuple[Value, ...]:
         one.id,
         one.subject,
         one.token_hash,
+        agents.number(one),
         one.dialect,
         one.kind,
         one.address,
         one.port,
-        one.host,
-        one.user_agent,
-        json(one.device),
         json(one.factors),
         one.created,
         one.last_seen,

@@ -18,8 +18,9 @@ from lastcall.domain.types import DialectName, EndReason, Instant, ReceiptId, Te
 from lastcall.index import Change, Index, IndexStore, IndexTransaction, Loading
 from lastcall.ports import Observer
 from lastcall.stores.sqlite import opening
+from lastcall.stores.sqlite.agents import forget_unused
 from lastcall.stores.sqlite.errors import RolledBack
-from lastcall.stores.sqlite.loading import load
+from lastcall.stores.sqlite.loading import Progress, load
 from lastcall.stores.sqlite.witness import Sighting, Witness
 from lastcall.stores.sqlite.writer import CHECKPOINT_PAGES, Step, Writer
 
@@ -53,9 +54,12 @@ class SqliteStore(IndexStore):
         vfs: str | None = None,
         step: Step = _no_step,
         checkpoint_pages: int = CHECKPOINT_PAGES,
+        progress: Progress | None = None,
     ) -> "SqliteStore":
         """Open or create the database at `path`; its witness is `PATH.witness` unless told.
 
+        It is read whole before this returns, so nobody is served by a store that is not complete;
+        `progress` is told how far that has come.
         Raises `RolledBack` when the witness has seen more than is there, unless the rollback is
         accepted: then every session in the database is revoked. A backup in the place of the
         database is accepted without asking, in the same way. Raises `StoreInUse`, `NotOurs`.
@@ -68,8 +72,9 @@ class SqliteStore(IndexStore):
                 connect = opening.connector(path, vfs)
                 with closing(connect()) as db:
                     opening.migrate(db, opening.migrations())
+                    forget_unused(db)
                     began = perf_counter()
-                    index = load(db)
+                    index = load(db, progress)
                     loading = Loading(len(index.tokens), perf_counter() - began)
                     restored = opening.is_backup(db)
                     now, rolled_back = _witnessed(db, index, watch, restored)

@@ -15,9 +15,10 @@ from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.types import Instant, ReceiptId, Serial, TenantId
 from lastcall.index import Change, EndedTogether, Report, Touched, at_of
 from lastcall.ports import Observer, Unobserved
+from lastcall.stores.sqlite.agents import Agents, agents_in
 from lastcall.stores.sqlite.loading import records
 from lastcall.stores.sqlite.outbox import Statement
-from lastcall.stores.sqlite.rows import execute, statement
+from lastcall.stores.sqlite.rows import execute, statements
 from lastcall.stores.sqlite.witness import Sighting, Witness
 
 ADVANCE_HEAD = "UPDATE head SET batch = ?, latest = ?"
@@ -61,6 +62,7 @@ class Writer:
         self._db = connect()
         self._reader = connect()
         self._checkpoints = Checkpoints(connect())
+        self._agents = Agents(agents_in(self._db))
         self._db.set_wal_hook(self._committed_pages)
         self._witness = witness
         self._sighting = sighting
@@ -92,9 +94,9 @@ class Writer:
             elif change.after is not None:
                 latest = max(latest, at_of(change.after))
                 record = change.after if isinstance(change.after, Record) else record
-        statements = [statement(change) for change in changes]
+        made = statements(changes, self._agents)
         self._step("decided")
-        self._queue.put(Entry(ticket, statements, serial, latest, record, report))
+        self._queue.put(Entry(ticket, made, serial, latest, record, report))
         return False
 
     def records(
