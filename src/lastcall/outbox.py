@@ -37,9 +37,11 @@ from lastcall.outward import (
     Told,
     opened,
     opened_sid,
+    tell_of,
     unanswered,
 )
 from lastcall.ports import Env, Transaction
+from lastcall.ports.tracing import Tracer, Untraced
 
 log = structlog.stdlib.get_logger("outbox")
 
@@ -93,6 +95,7 @@ class Worker:
     pace: Pace = field(default_factory=Pace)
     on_tried: OnTried | None = None
     on_over: Callable[[Over], None] | None = None
+    tracer: Tracer = field(default_factory=Untraced)
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
     _running: Counter[ClientId] = field(default_factory=Counter)
     _circuits: dict[ClientId, Circuit] = field(default_factory=dict)
@@ -317,7 +320,9 @@ class Worker:
 
     async def _try(self, job: Job) -> None:
         began = self.env.clock.now()
-        told = await self._told(job)
+        with self.tracer.errand(job.delivery.receipt, "tell") as span:
+            told = await self._told(job)
+            tell_of(span, job.client, job.delivery.attempts, told)
         ended = self.env.clock.now()
         client = job.delivery.client
         self._circuits.setdefault(client, Circuit()).note(told.outcome, ended, self.pace)

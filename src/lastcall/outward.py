@@ -10,6 +10,7 @@ from lastcall.domain.delivery import DeliveryId, Outcome
 from lastcall.domain.types import ClientId, Duration, Instant, ReceiptId, SessionId, SubjectId
 from lastcall.ports import Signer as Signer  # for connectors, beside what else they need
 from lastcall.ports import Vault
+from lastcall.ports.tracing import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,16 @@ class Setting:
     about: str
     required: bool = True
     secret: bool = False
+
+
+def tell_of(span: Span, client: Client, number: int, told: Told) -> None:
+    """What a trace shows of a try."""
+    span.tell("lastcall.application", client.name)
+    span.tell("lastcall.connector", client.connector)
+    span.tell("lastcall.attempt", number)
+    span.tell("lastcall.outcome", told.outcome)
+    if told.outcome is not Outcome.DONE:
+        span.failed(told.error)
 
 
 class Connector(Protocol):

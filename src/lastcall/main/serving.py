@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,15 +26,19 @@ from lastcall.domain.types import Duration, TenantId
 from lastcall.http import BACKLOG, Draining, Mount, Readiness, ServerFacts, build
 from lastcall.limiter import MemoryLimiter
 from lastcall.machine import age, settle_memory
-from lastcall.main.apps import declare_apps
+from lastcall.main.apps import connectors, declare_apps
 from lastcall.main.backends import Backends, opened
 from lastcall.main.errors import CannotStart
 from lastcall.main.figures import figures
+from lastcall.main.record import Store, where
+from lastcall.main.tracing import tracing
 from lastcall.metrics import Metrics
 from lastcall.outbox import Worker
 from lastcall.ports import Env
+from lastcall.ports.tracing import Tracer
 from lastcall.settings import Configured, LastcallSettings, url_of
 from lastcall.stores.heads import HeadsFile
+from lastcall.telemetry import TracedEgress, traced
 
 log = structlog.stdlib.get_logger("main")
 
@@ -48,45 +53,53 @@ async def serve(configured: Configured, ready: Ready | None = None) -> int:
     settings = configured.settings.server
     logs.configure(settings.log_level)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    async with opened(configured) as backends:
+    async with tracing(configured.settings.telemetry) as tracer, opened(configured) as backends:
         await declare_apps(backends.env, configured.settings)
         with _listening(settings.host, settings.port) as sock:
             url = settings.public_url or url_of(settings.host, sock.getsockname()[1])
             backends.signer.issuer = url
             shown = await ready(backends.env, url) if ready else None
             settle_memory()
-            code = await _serve(configured, backends, sock, url, shown)
+            code = await _serve(configured, backends, tracer, sock, url, shown)
     log.info("stopped", status=code)
     return code
 
 
 async def _serve(
-    configured: Configured, backends: Backends, sock: socket.socket, url: str, shown: Any
+    configured: Configured,
+    backends: Backends,
+    tracer: Tracer,
+    sock: socket.socket,
+    url: str,
+    shown: Any,
 ) -> int:
     env, metrics, state = backends.env, figures(configured, backends), Readiness()
     sections = configured.settings.dialects
+    told = replace(env, store=traced(env.store, tracer)) if tracer.on else env
     app = build(
-        env,
+        told,
         mounts=[Mount(dialect=one, settings=sections[one.name]) for one in DIALECTS],
         server=_facts(configured.settings, url),
         state=state,
         limiter=MemoryLimiter(env.clock),
         metrics=metrics,
         demo=shown,
+        tracer=tracer,
     )
     server = Draining(app, state, configured.settings.server.drain_seconds)
     backends.store.on_failure = server.give_up
-    channel = Channel(socket_of(configured.store), _answerer(env))
+    channel = Channel(socket_of(configured.own), _answerer(told, tracer))
     await channel.open()
-    worker = _worker(configured.settings, backends, metrics)
+    worker = _worker(configured.settings, backends, metrics, tracer)
     telling = asyncio.create_task(kept_up("outbox", worker.run))
-    tidying = {"plans": partial(run_plans, env), "sweep": partial(sweep, env)}
+    works = {"plans": partial(run_plans, env), "sweep": partial(sweep, env)}
+    tidying = {name: partial(_if_leading, backends.store, work) for name, work in works.items()}
     sweeper = asyncio.create_task(repeated(tidying))
     heads = HeadsFile(configured.heads)
     every = configured.settings.store.heads_every
     witness = asyncio.create_task(_witness_heads(env, heads, every))
     metrics.standing.start = age()
-    log.info("listening", url=url, store=str(configured.store))
+    log.info("listening", url=url, store=where(configured))
     try:
         await server.serve([sock])
     finally:
@@ -100,11 +113,16 @@ async def _serve(
     return 1 if server.gave_up else 0
 
 
-def _worker(settings: LastcallSettings, backends: Backends, metrics: Metrics) -> Worker:
-    outbox = settings.outbox
+def _worker(
+    settings: LastcallSettings, backends: Backends, metrics: Metrics, tracer: Tracer
+) -> Worker:
+    outbox, hand_on = settings.outbox, settings.telemetry.tell_applications
+    wires = backends.connectors
+    if tracer.on:
+        wires = connectors(TracedEgress(backends.egress, tracer, hand_on=hand_on), backends.signer)
     return Worker(
         env=backends.env,
-        connectors=backends.connectors,
+        connectors=wires,
         pace=Pace(
             in_flight=outbox.in_flight,
             claim=Duration(outbox.claim),
@@ -113,7 +131,13 @@ def _worker(settings: LastcallSettings, backends: Backends, metrics: Metrics) ->
         ),
         on_tried=metrics.tried,
         on_over=lambda over: metrics.finished(over.receipt, over.at, well=over.well),
+        tracer=tracer,
     )
+
+
+async def _if_leading(store: Store, work: Callable[[], Awaitable[int]]) -> int:
+    """What one node does for all of them."""
+    return await work() if store.leads else 0
 
 
 async def _stopped(worker: Worker, telling: asyncio.Task[None], seconds: int) -> None:
@@ -146,10 +170,11 @@ async def _witness_head(env: Env, heads: HeadsFile) -> bool:
     return True
 
 
-def _answerer(env: Env) -> Callable[[str, Mapping[str, Any]], Awaitable[Result]]:
+def _answerer(env: Env, tracer: Tracer) -> Callable[[str, Mapping[str, Any]], Awaitable[Result]]:
     async def answer(operation: str, parameters: Mapping[str, Any]) -> Result:
         try:
-            result = await run(env, operation, parameters)
+            with tracer.begin(f"operator {operation}"):
+                result = await run(env, operation, parameters)
         except AuthorityError as error:
             log.info("operator", operation=operation, refused=error.code)
             raise
