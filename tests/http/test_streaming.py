@@ -1,12 +1,17 @@
 """Answers that go on: piece by piece, only so many at once, and no longer than anybody listens."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
+import pytest
+
+from lastcall.domain.errors import Busy
 from lastcall.http import streaming
 from lastcall.wire import Holder, Reply
+from tests.authority.test_receipts import application
 from tests.http.asgi import ask, echo, serve
-from tests.world import make_world
+from tests.world import TENANT, make_world
 
 
 class Tap:
@@ -117,3 +122,46 @@ async def _silent() -> dict[str, object]:
 
 def _no() -> bool:
     return False
+
+
+def test_long_waits_take_the_same_places() -> None:
+    streams = streaming.Streams()
+    one = Holder("account", "default/u-1")
+    for _ in range(streaming.MOST_OF_ONE["account"] - 1):
+        streams.begin(one)
+    with streams.held(one), pytest.raises(Busy), streams.held(one):
+        pass
+    with streams.held(one):
+        assert streams.full_for(one)
+    assert not streams.full_for(one)
+
+
+async def test_an_account_waits_in_only_so_many_places_at_once() -> None:
+    world = await make_world()
+    served = serve(world)
+    as_json = ("Content-Type", "application/json")
+    for name, password in (("john", "johnpassword"), ("admin", "Admin_1234")):
+        given = json.dumps({"username": name, "password": password}).encode()
+        login = await ask(served.app, "POST", "/v1/login", as_json, body=given)
+    as_admin = ("Authorization", f"Bearer {login.json['token']}")
+    async with world.env.store.transaction(TENANT) as tx:
+        await tx.put_client(application("crm", always=True))
+    scope = json.dumps({"scope": {"kind": "subject", "subject": "u-john"}, "reason": "left"})
+    done = await ask(served.app, "POST", "/v1/logout", as_json, as_admin, body=scope.encode())
+    assert done.status == 200, done.body
+    path = f"/v1/receipts/{done.json['id']}"
+    waits = [
+        asyncio.create_task(ask(served.app, "GET", f"{path}?wait=30", as_admin))
+        for _ in range(streaming.MOST_OF_ONE["account"])
+    ]
+    await asyncio.sleep(0.05)
+    for more in (f"{path}?wait=30", f"{path}/events"):
+        answer = await asyncio.wait_for(ask(served.app, "GET", more, as_admin), 5)
+        assert (answer.status, answer.json["code"]) == (503, "busy")
+    assert (await ask(served.app, "GET", path, as_admin)).status == 200
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+    again = ask(served.app, "GET", f"{path}?wait=30", as_admin)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(again, 0.1)

@@ -185,6 +185,7 @@ class Assembly:
             public_url=self.server.public_url,
             request_id=head.request_id,
             limiter=self.limiter,
+            places=self.streams,
             trail=trail,
         )
 

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from lastcall.domain.errors import Busy
 from lastcall.http.replies import Send
 from lastcall.wire import Holder, Reply
 
@@ -16,7 +17,7 @@ TICK = 0.25
 """Seconds after which a stream with nothing to say looks whether the server stops."""
 
 MOST = {"account": 128, "service": 512}
-"""Streams open at once in one server, of all people and of all services."""
+"""Streams and long waits at once in one server, of all people and of all services."""
 
 MOST_OF_ONE = {"account": 8, "service": 128}
 
@@ -41,6 +42,17 @@ class Streams:
         self.of_one[holder] -= 1
         if not self.of_one[holder]:
             del self.of_one[holder]
+
+    @contextmanager
+    def held(self, holder: Holder) -> Iterator[None]:
+        """A place for something else that goes on for long. Raises `Busy` when there is none."""
+        if self.full_for(holder):
+            raise Busy("too many streams are open")
+        self.begin(holder)
+        try:
+            yield
+        finally:
+            self.end(holder)
 
 
 async def closed(reply: Reply) -> Reply:

@@ -1,6 +1,7 @@
 """The call: one request as a dialect sees it, with its settings and its limits."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -11,6 +12,7 @@ from lastcall.domain.errors import AuthorityError, Invalid
 from lastcall.domain.origin import Origin
 from lastcall.domain.types import DialectName, TenantId
 from lastcall.ports import Env
+from lastcall.wire.reply import Holder
 
 S = TypeVar("S", bound="DialectSettings")
 
@@ -55,6 +57,14 @@ class Hit:
     allowed: bool
     remaining: int
     reset: int
+
+
+class Places(Protocol):
+    """Bounds what is kept open: streams, and requests that wait for something to happen."""
+
+    def held(self, holder: Holder) -> AbstractContextManager[None]:
+        """Take one more place for a block. Raises `Busy` when the holder has enough."""
+        ...
 
 
 class TooLarge(Invalid):
@@ -110,11 +120,16 @@ class Call(Generic[S]):
     public_url: str = ""
     request_id: str = ""
     limiter: Limiter
+    places: Places | None = None
     segments: Mapping[str, str] = field(default_factory=dict)
     allow: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     tenant_by_host: bool = False
     trail: Trail = field(default_factory=Trail)
+
+    def waiting(self, holder: Holder) -> AbstractContextManager[None]:
+        """For a block that waits long. Raises `Busy` when the holder has too many of them."""
+        return nullcontext() if self.places is None else self.places.held(holder)
 
     def header(self, name: str) -> str | None:
         """The only value of a header; None when absent. Raises `Invalid` when it is repeated."""

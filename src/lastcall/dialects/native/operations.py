@@ -173,7 +173,7 @@ OPERATIONS = (
         handler=receipts.show_receipt,
         query=proof_shapes.ReceiptQuery,
         answer=proof_shapes.ReceiptView,
-        refusals=("not-found",),
+        refusals=("not-found", "busy"),
     ),
     Operation(
         method="GET",

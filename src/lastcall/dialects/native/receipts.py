@@ -1,6 +1,7 @@
 """Native routes that tell what became of a logout, and of a person."""
 
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 
 import msgspec
 
@@ -27,14 +28,15 @@ QUIET = 75
 async def show_receipt(call: Call[Settings]) -> Reply:
     caller = (await known(call)).caller
     asked = query_as(call, ReceiptQuery)
-    view = await finished_receipt(
-        call.env,
-        caller,
-        _receipt_id(call),
-        Duration(asked.wait * SECOND),
-        after=asked.after,
-        limit=asked.limit,
-    )
+    with call.waiting(_holder(caller)) if asked.wait else nullcontext():
+        view = await finished_receipt(
+            call.env,
+            caller,
+            _receipt_id(call),
+            Duration(asked.wait * SECOND),
+            after=asked.after,
+            limit=asked.limit,
+        )
     return json_reply(shown_receipt(view))
 
 
@@ -43,8 +45,7 @@ async def receipt_events(call: Call[Settings]) -> Reply:
     caller = (await known(call)).caller
     await receipt(call.env, caller, _receipt_id(call), limit=0)
     headers = (("Content-Type", "text/event-stream"), ("X-Accel-Buffering", "no"))
-    holder = Holder("account", f"{caller.tenant}/{caller.subject}")
-    return Reply(headers=headers, stream=_events(call, caller), holder=holder)
+    return Reply(headers=headers, stream=_events(call, caller), holder=_holder(caller))
 
 
 async def signed(call: Call[Settings]) -> Reply:
@@ -77,6 +78,11 @@ async def _events(call: Call[Settings], caller: Caller) -> AsyncIterator[bytes]:
 def _event(name: str, data: object) -> bytes:
     """JSON holds no line end, so one `data` line is enough."""
     return b"event: %s\ndata: %s\n\n" % (name.encode("ascii"), msgspec.json.encode(data))
+
+
+def _holder(caller: Caller) -> Holder:
+    """Who waits and who watches are bounded together."""
+    return Holder("account", f"{caller.tenant}/{caller.subject}")
 
 
 def _receipt_id(call: Call[Settings]) -> ReceiptId:
