@@ -1,7 +1,7 @@
 """Who is measured side by side: Lastcall, nginx, and peers as their documentation sets them up.
 
-Each is one server process on the measured core. Redis and PostgreSQL behind a peer run beside the
-client, which favours the peer: Lastcall's own store has no core but the measured one.
+Each is a whole service on the measured core: the server process, and with it the Redis and the
+PostgreSQL it asks, as Lastcall's own store and its writer have no other core either.
 """
 
 import json

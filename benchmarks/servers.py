@@ -10,7 +10,6 @@ from pathlib import Path
 
 from benchmarks.house import config_in
 from benchmarks.processes import (
-    BESIDE,
     MEASURED,
     PATIENCE,
     Unmeasured,
@@ -112,7 +111,7 @@ def redis(stack: ExitStack, home: Path) -> str:
     home.mkdir()
     command: list[str | Path] = [program("redis-server"), "--port", str(port), "--dir", home]
     command += ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    wait_for(stack.enter_context(started(command, core=BESIDE, **QUIET)), port)
+    wait_for(stack.enter_context(started(command, core=MEASURED, **QUIET)), port)
     return f"redis://127.0.0.1:{port}"
 
 
@@ -120,7 +119,7 @@ def redis(stack: ExitStack, home: Path) -> str:
 def postgres(database: str) -> Iterator[dict[str, str]]:
     """A server that syncs every commit, and the variables that lead to an empty database on it."""
     try:
-        with pinned(BESIDE):
+        with pinned(MEASURED):
             opening = ExitStack()
             server: Cluster = opening.enter_context(
                 cluster(fsync="on", synchronous_commit="on", shared_buffers="128MB")

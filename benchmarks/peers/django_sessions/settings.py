@@ -34,4 +34,4 @@ DATABASES = {
         "CONN_MAX_AGE": None,
     }
 }
-LOGGING_CONFIG = None
+LOGGING = {"version": 1, "loggers": {"django": {"handlers": [], "level": "CRITICAL"}}}

@@ -2,16 +2,19 @@
 
 from django.contrib.auth import logout
 from django.core.wsgi import get_wsgi_application
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 
 
 def check(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(status=204 if request.session.get("_auth_user_id") else 401)
+    subject = request.session.get("_auth_user_id")
+    return JsonResponse({"user": {"id": subject}}) if subject else HttpResponse(status=401)
 
 
 def user(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(status=204 if request.user.is_authenticated else 401)
+    if not request.user.is_authenticated:
+        return HttpResponse(status=401)
+    return JsonResponse({"user": {"id": request.user.pk, "username": request.user.username}})
 
 
 def log_out(request: HttpRequest) -> HttpResponse:

@@ -15,10 +15,11 @@ const store = new RedisStore({ client, prefix: 'express:' });
 
 const app = express();
 app.disable('x-powered-by');
-app.disable('etag');
 app.use(session({ store, secret: SECRET, resave: false, saveUninitialized: false, cookie: COOKIE }));
 app.get('/check', (request, response) => {
-  response.status(request.session.user ? 204 : 401).end();
+  const { user } = request.session;
+  if (user) response.json({ user });
+  else response.status(401).end();
 });
 app.post('/logout', (request, response, next) => {
   if (!request.session.user) {
@@ -32,7 +33,7 @@ let made = 0;
 async function begin() {
   made += 1;
   const id = `session-${String(made).padStart(24, '0')}`;
-  await store.set(id, { cookie: COOKIE, user: `person${made}` });
+  await store.set(id, { cookie: COOKIE, user: { id: `u_${made}`, username: `person${made}`, role: 'monitor' } });
   return `connect.sid=${encodeURIComponent(`s:${sign(id, SECRET)}`)}`;
 }
 
