@@ -17,6 +17,7 @@ from lastcall.cli.backups import backup
 from lastcall.cli.benching import bench
 from lastcall.cli.keys import keys
 from lastcall.cli.masses import plans
+from lastcall.cli.migrating import migrate
 from lastcall.cli.operators import Flag, logout, sessions, users
 from lastcall.cli.output import Exit, Stop, put, put_json, say
 from lastcall.cli.verifying import verify
@@ -43,6 +44,7 @@ app.command(apps)
 app.command(receipts)
 app.command(verify)
 app.command(bench)
+app.command(migrate)
 
 
 @app.command

@@ -54,7 +54,7 @@ def operate(where: Where, operation: str, **parameters: Any) -> Result:
     given = {"tenant": where.tenant, **parameters}
     try:
         try:
-            return ask(socket_of(settings.store), operation, given)
+            return ask(socket_of(settings.own), operation, given)
         except NobodyThere:
             return asyncio.run(_here(settings, operation, given))
     except Refused as no:
@@ -78,7 +78,7 @@ def ask_server(where: Where, operation: str, **parameters: Any) -> Result:
     """
     settings = load(where.config)
     try:
-        return ask(socket_of(settings.store), operation, {"tenant": where.tenant, **parameters})
+        return ask(socket_of(settings.own), operation, {"tenant": where.tenant, **parameters})
     except Refused as no:
         raise Stop(no.text, EXIT_OF.get(no.code, Exit.ERROR)) from no
     except (StoreUnavailable, OSError) as error:

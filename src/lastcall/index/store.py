@@ -319,6 +319,11 @@ class IndexStore:
 
     # --- figures, the sweep, the end ---
 
+    @property
+    def leads(self) -> bool:
+        """Whether this node does what only one has to do."""
+        return True
+
     async def unswept(self) -> Sequence[tuple[TenantId, ReceiptId]]:
         return list(self.index.owing)
 

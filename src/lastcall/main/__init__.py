@@ -13,6 +13,7 @@ from lastcall.dialects import DIALECTS
 from lastcall.main.apps import app_rules, declare_apps
 from lastcall.main.backends import Backends, opened
 from lastcall.main.errors import CannotStart, StoreRestored
+from lastcall.main.migrating import schema
 from lastcall.main.serving import Ready, serve
 from lastcall.settings import Configured, read_file
 
@@ -25,6 +26,7 @@ __all__ = [
     "configured",
     "offline",
     "opened",
+    "schema",
     "serve",
 ]
 
@@ -37,8 +39,8 @@ def configured(path: Path, environ: Mapping[str, str] = os.environ) -> Configure
 
 
 async def offline(configured: Configured, operation: str, parameters: Mapping[str, Any]) -> Result:
-    """One operation on a store no server has open."""
-    async with opened(configured) as backends:
+    """One operation on a store no server of this configuration has open."""
+    async with opened(configured, guest=True) as backends:
         await declare_apps(backends.env, configured.settings)
         return await run(backends.env, operation, parameters)
 
@@ -46,8 +48,8 @@ async def offline(configured: Configured, operation: str, parameters: Mapping[st
 async def accept_restored(configured: Configured) -> bool:
     """Open a store its witness objects to, and end every session in it; False without cause."""
     try:
-        async with opened(configured):
+        async with opened(configured, guest=True):
             return False
     except StoreRestored:
-        async with opened(configured, accept_rollback=True):
+        async with opened(configured, accept_rollback=True, guest=True):
             return True

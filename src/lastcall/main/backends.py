@@ -1,5 +1,6 @@
 """What is open while this program runs: the store, the keys, the way out."""
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,12 +17,13 @@ from lastcall.egress import HttpEgress
 from lastcall.geo import GeoFileUnreadable, open_countries
 from lastcall.machine import SystemClock, SystemEntropy
 from lastcall.main.apps import connectors
-from lastcall.main.errors import CannotStart, StoreRestored
+from lastcall.main.errors import CannotStart
+from lastcall.main.record import Store, offset_of, open_record
 from lastcall.outward import Connector
 from lastcall.ports import Env
 from lastcall.settings import Configured, PasswordSettings
 from lastcall.signing import Keyring, SigningKeysUnusable, open_keyring
-from lastcall.stores.sqlite import RolledBack, SqliteBackups, SqliteStore
+from lastcall.stores.sqlite import SqliteBackups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,7 @@ class Backends:
     """What is open, so that it can be closed."""
 
     env: Env
-    store: SqliteStore
+    store: Store
     passwords: Argon2Passwords
     mailer: QueuedMailer
     signer: Keyring
@@ -39,18 +41,19 @@ class Backends:
 
 @asynccontextmanager
 async def opened(
-    configured: Configured, *, accept_rollback: bool = False
+    configured: Configured, *, accept_rollback: bool = False, guest: bool = False
 ) -> AsyncIterator[Backends]:
     """Everything the verbs need, for as long as the block lasts. Raises `CannotStart`."""
     settings = configured.settings
     try:
         country_of = open_countries(configured.geoip) if configured.geoip else None
         vault = open_vault(configured.key_file)
-        store = await SqliteStore.open(
-            configured.store, witness=configured.witness, accept_rollback=accept_rollback
+        store = await open_record(
+            configured,
+            accept_rollback=accept_rollback,
+            guest=guest,
+            shared=vault.mac("the key of all nodes", "nodes"),
         )
-    except RolledBack as error:
-        raise StoreRestored(str(error)) from error
     except (GeoFileUnreadable, KeyFileError, StoreUnavailable) as error:
         raise CannotStart(str(error)) from error
     try:
@@ -59,7 +62,9 @@ async def opened(
         await store.close()
         raise CannotStart(str(error)) from error
     passwords, mailer = _passwords(settings.passwords), _mailer(configured)
-    clock, entropy = SystemClock(store.floor), SystemEntropy()
+    day = offset_of(store) * 1_000_000
+    clock = SystemClock(store.floor, day=lambda: time.time_ns() + day)
+    entropy = SystemEntropy()
     ca_file = settings.outbox.ca_file
     egress = HttpEgress(authorities=configured.path(ca_file) if ca_file else None)
     wires = connectors(egress, signer)
@@ -76,7 +81,7 @@ async def opened(
         policies=settings.policies(),
         device_of=device_of,
         country_of=country_of,
-        backups=SqliteBackups(configured.store),
+        backups=None if settings.store.on_postgres else SqliteBackups(configured.store),
         joins={DialectName(name): one.joins for name, one in settings.dialects.items()},
     )
     try:

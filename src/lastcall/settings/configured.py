@@ -1,5 +1,8 @@
 """A configuration in its place: settings, and where what they name lies."""
 
+import hashlib
+import re
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +24,19 @@ class Configured:
         return self.path(self.settings.store.path)
 
     @property
+    def own(self) -> Path:
+        """Where this node's own files lie; several nodes of different names may share a folder."""
+        node = self.settings.store.node
+        return self.store.with_name(f"{self.store.name}-{node}") if node else self.store
+
+    @property
+    def node(self) -> str:
+        """What this node is called: the machine's name with a mark of the folder, unless told."""
+        folder = hashlib.sha256(str(self.base).encode()).hexdigest()[:6]
+        machine = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:50]
+        return self.settings.store.node or f"{machine or 'node'}-{folder}"
+
+    @property
     def key_file(self) -> Path:
         named = self.settings.store.key_file
         return self.path(named) if named else self.store.with_name(self.store.name + ".key")
@@ -33,7 +49,7 @@ class Configured:
     @property
     def heads(self) -> Path:
         named = self.settings.store.heads
-        return self.path(named) if named else self.store.with_name(self.store.name + ".heads.jsonl")
+        return self.path(named) if named else self.own.with_name(self.own.name + ".heads.jsonl")
 
     @property
     def geoip(self) -> Path | None:

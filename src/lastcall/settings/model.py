@@ -9,7 +9,7 @@ from lastcall.domain.attempts import Limit
 from lastcall.domain.client import Ability, AccountRule, Naming
 from lastcall.domain.policy import Policy, WhenFull
 from lastcall.domain.types import DAY, Duration, TenantId
-from lastcall.settings.values import HostName, Network, PublicUrl, Secret, Span, StoreUrl
+from lastcall.settings.values import HostName, Network, NodeName, PublicUrl, Secret, Span, StoreUrl
 
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
@@ -39,7 +39,9 @@ class ServerSettings(Section, frozen=True, kw_only=True):
 
 class StoreSettings(Section, frozen=True, kw_only=True):
     """Paths; empty ones lie beside the database. `heads_every` is how often the head of the audit
-    chain is signed and written down, if it has changed."""
+    chain is signed and written down, if it has changed. What follows `heads_every` is about
+    PostgreSQL alone: `timeout` is how long the database may take for an answer, `connect_timeout`
+    for a connection."""
 
     url: StoreUrl = StoreUrl("sqlite:lastcall.db")
     witness: str = ""
@@ -47,10 +49,25 @@ class StoreSettings(Section, frozen=True, kw_only=True):
     signing_keys: str = ""
     heads: str = ""
     heads_every: Span = Span(10_000)
+    password: str = ""
+    node: NodeName = NodeName("")
+    mode: Literal["strict", "leased"] = "strict"
+    lease: Span = Span(2_000)
+    synchronous_commit: Literal["on", "local", "remote_write", "remote_apply"] = "on"
+    connect_timeout: Span = Span(3_000)
+    timeout: Span = Span(5_000)
+
+    @property
+    def on_postgres(self) -> bool:
+        return not self.url.startswith("sqlite:")
 
     @property
     def path(self) -> str:
-        return self.url.partition(":")[2]
+        """Where the database file is; with PostgreSQL, where it would be."""
+        return "lastcall" if self.on_postgres else self.url.partition(":")[2]
+
+    def __repr__(self) -> str:
+        return f"StoreSettings({'postgresql' if self.on_postgres else self.url})"
 
 
 class LimitSettings(Section, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ def rules(settings: LastcallSettings) -> Iterator[Complaint]:
     yield from _tenants(settings)
     yield from _dialects(settings)
     yield from _retention(settings)
+    yield from _store(settings)
     yield from _mail(settings)
     yield from _telemetry(settings)
     yield from _apps(settings)
@@ -66,6 +67,22 @@ def _retention(settings: LastcallSettings) -> Iterator[Complaint]:
             short, long = show_span(tenant.retention), show_span(least)
             why = f"a day more than the longest session of dialects.{settings.longest[0]}"
             yield ("tenants", name, "retention"), f"expected at least {long}: {why}, found {short}"
+
+
+LEASES = range(200, 60_001)
+"""Milliseconds: shorter ones are gone before they are renewed, longer ones make others wait."""
+
+
+def _store(settings: LastcallSettings) -> Iterator[Complaint]:
+    store = settings.store
+    if store.lease not in LEASES:
+        low, high = show_span(LEASES[0]), show_span(LEASES[-1])
+        yield ("store", "lease"), f"expected {low} to {high}"
+    for key in ("connect_timeout", "timeout"):
+        if not getattr(store, key):
+            yield ("store", key), "nothing can be waited for in no time"
+    if store.password and not store.on_postgres:
+        yield ("store", "password"), "a SQLite file has none"
 
 
 def _mail(settings: LastcallSettings) -> Iterator[Complaint]:

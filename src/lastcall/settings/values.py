@@ -43,7 +43,16 @@ class Secret(str):
 
 
 class StoreUrl(str):
-    """Where the store is: `sqlite:PATH`."""
+    """Where the store is: `sqlite:PATH` or `postgresql://...`; the latter may hold a password."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "StoreUrl(...)"
+
+
+class NodeName(str):
+    """What a node is called among those on one database."""
 
     __slots__ = ()
 
@@ -92,9 +101,17 @@ def _public_url(value: object) -> PublicUrl:
 
 def _store_url(value: object) -> StoreUrl:
     kind, _, path = _text(value).partition(":")
-    if kind != "sqlite" or not path or "\0" in path:
+    if kind not in ("sqlite", "postgresql", "postgres") or not path or "\0" in path:
+        raise ValueError
+    if kind != "sqlite" and not re.match(r"//[^/?#]*/[^/?#]+", path):
         raise ValueError
     return StoreUrl(_text(value))
+
+
+def _node_name(value: object) -> NodeName:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}|", _text(value)):
+        raise ValueError
+    return NodeName(_text(value))
 
 
 def _text(value: object) -> str:
@@ -109,7 +126,8 @@ PARSERS: Mapping[type, tuple[Callable[[object], Any], str]] = {
     HostName: (_host_name, 'a host name such as "login.example.com", without a port'),
     PublicUrl: (_public_url, 'an address such as "https://login.example.com", without a path'),
     Secret: (lambda value: Secret(_text(value)), "text"),
-    StoreUrl: (_store_url, '"sqlite:PATH"'),
+    StoreUrl: (_store_url, '"sqlite:PATH" or "postgresql://USER@HOST/DATABASE"'),
+    NodeName: (_node_name, "a name of at most 63 letters, digits, dots, - and _"),
 }
 
 
@@ -127,7 +145,7 @@ def plain(value: Any) -> Any:
     match value:
         case Span():
             return int(value)
-        case Network() | HostName() | PublicUrl() | StoreUrl():
+        case Network() | HostName() | PublicUrl() | StoreUrl() | NodeName():
             return str(value)
         case msgspec.Struct():
             names = value.__struct_fields__

@@ -1,18 +1,20 @@
 """The PostgreSQL store: one database, any number of nodes, each with all rows in memory."""
 
 from lastcall.stores.postgres.connecting import Server, shown
-from lastcall.stores.postgres.errors import NameTaken, RolledBack, SchemaWrong
+from lastcall.stores.postgres.errors import NameTaken, NotShared, RolledBack, SchemaWrong
 from lastcall.stores.postgres.following import Name
-from lastcall.stores.postgres.opening import open_store
+from lastcall.stores.postgres.opening import open_store, schema_of
 from lastcall.stores.postgres.store import PostgresStore
 
 __all__ = [
     "Name",
     "NameTaken",
+    "NotShared",
     "PostgresStore",
     "RolledBack",
     "SchemaWrong",
     "Server",
     "open_store",
+    "schema_of",
     "shown",
 ]

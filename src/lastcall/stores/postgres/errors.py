@@ -11,6 +11,10 @@ class NameTaken(StoreUnavailable):
     """Another node of this name is alive."""
 
 
+class NotShared(StoreUnavailable):
+    """This node lacks something that all nodes must have the same."""
+
+
 class RolledBack(StoreUnavailable):
     """The database is older than this node has seen it, or another one altogether.
 

@@ -77,7 +77,7 @@ class Name:
     `lease` is in seconds."""
 
     node: str
-    instance: str
+    instance: str = ""
     lease: float = 2.0
     guest: bool = False
 

@@ -24,6 +24,7 @@ from lastcall.domain.types import (
     TenantId,
 )
 from lastcall.index import IndexTransaction, Loading
+from lastcall.ports.schema import Schema
 from lastcall.stores.postgres import schema
 from lastcall.stores.postgres.batch import Batch
 from lastcall.stores.postgres.connecting import (
@@ -34,7 +35,7 @@ from lastcall.stores.postgres.connecting import (
     close,
     connect,
 )
-from lastcall.stores.postgres.errors import NameTaken, RolledBack
+from lastcall.stores.postgres.errors import NameTaken, NotShared, RolledBack, SchemaWrong
 from lastcall.stores.postgres.following import Name, now
 from lastcall.stores.postgres.loading import Loaded, load
 from lastcall.stores.postgres.store import PostgresStore
@@ -52,6 +53,12 @@ SET instance = excluded.instance, applied = excluded.applied, version = excluded
 WHERE followers.lease_until < clock_timestamp() - $5 * interval '1 second'
 RETURNING 1
 """
+SHARE = """
+WITH mine AS (
+    INSERT INTO shared (name, value) VALUES ('key', $1) ON CONFLICT DO NOTHING RETURNING value
+)
+SELECT value FROM mine UNION ALL SELECT value FROM shared WHERE name = 'key' LIMIT 1
+"""
 TIME = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 
@@ -62,6 +69,7 @@ async def open_store(
     witness: Path | None = None,
     strict: bool = True,
     accept_rollback: bool = False,
+    shared: str = "",
     step: Step = no_step,
 ) -> PostgresStore:
     """A node that follows and may write.
@@ -81,6 +89,7 @@ async def open_store(
         if (await schema.version_of(db))[0] == 0:
             await schema.migrate(db)
         version = await schema.check(db)
+        await share(db, shared)
         loaded = await load(db)
         seen = watch.read() if watch is not None else None
         try:
@@ -111,6 +120,14 @@ def _refused(error: BaseException, doing: str) -> StoreUnavailable:
     refused = StoreUnavailable(f"{doing}: {text}")
     refused.__cause__ = error
     return refused
+
+
+async def share(db: Db, value: str) -> None:
+    """Raises `NotShared` unless it is what the first node had; empty is not asked about."""
+    if value and await db.fetchval(SHARE, value) != value:
+        raise NotShared(
+            "the key file is not the one of the other nodes: give this node a copy of theirs"
+        )
 
 
 async def compare(db: Db, loaded: Loaded, seen: Sighting | None) -> None:
@@ -200,3 +217,24 @@ async def _revoke(tx: IndexTransaction, tenant: TenantId, at: Instant, epoch: st
     await tx.add_revocation(revocation)
     detail = {"receipt": revocation.id}
     await tx.record(event_by(operator(tenant, ORIGIN), at, Action.STORE_RESTORED, detail=detail))
+
+
+async def schema_of(server: Server, *, up: bool) -> Schema:
+    """Raises `StoreUnavailable`."""
+    try:
+        db = await connect(server, "migrates")
+    except TROUBLE as error:
+        raise _refused(error, f"{server.shown} cannot be reached") from error
+    try:
+        taken = await schema.migrate(db) if up else ()
+        version, _ = await schema.version_of(db)
+        why = ""
+        try:
+            await schema.check(db)
+        except SchemaWrong as error:
+            why = error.detail
+        return Schema(version=version, newest=len(schema.steps()), taken=tuple(taken), why=why)
+    except TROUBLE as error:
+        raise _refused(error, f"{server.shown} cannot be migrated") from error
+    finally:
+        await close(db)

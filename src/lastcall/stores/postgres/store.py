@@ -346,6 +346,7 @@ class PostgresStore(IndexStore):
             loaded = await load(db)
             if loaded.epoch != self.epoch or loaded.seq < self.vouched:
                 raise RolledBack("the database is older than this node has seen it")
+            loaded.index.era = self.index.era + 1
             self.index, self.position, self.tip = loaded.index, loaded.seq, loaded.tip
             self._uses_at.clear()
             self._doubts.clear()

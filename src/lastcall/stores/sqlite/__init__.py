@@ -2,6 +2,7 @@
 
 from lastcall.stores.sqlite.copying import SqliteBackups
 from lastcall.stores.sqlite.errors import NotOurs, RolledBack, StoreInUse
+from lastcall.stores.sqlite.schema import schema_of
 from lastcall.stores.sqlite.store import SqliteStore
 
-__all__ = ["NotOurs", "RolledBack", "SqliteBackups", "SqliteStore", "StoreInUse"]
+__all__ = ["NotOurs", "RolledBack", "SqliteBackups", "SqliteStore", "StoreInUse", "schema_of"]

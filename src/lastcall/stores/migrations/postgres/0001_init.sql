@@ -36,6 +36,12 @@ CREATE TABLE followers (
     version     integer NOT NULL
 ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 
+-- What all nodes must have the same, such as the digest of the key that secrets are sealed with.
+CREATE TABLE shared (
+    name  text PRIMARY KEY,
+    value text NOT NULL
+);
+
 -- The highest serial handed out; it outlives the rows that carry serials.
 CREATE TABLE tenants (
     tenant text NOT NULL,
