@@ -292,9 +292,6 @@ class Cache:
         for entry in list(self._watched):
             _wake(entry)
 
-    def of_subject(self, tenant: str, subject: str) -> list[Entry]:
-        return [self.entries[key] for key in _keys(self._subjects, (tenant, subject))]
-
     def _unlink(self, entry: Entry) -> None:
         _unlink(self._sessions, entry.identity.session, entry.key)
         for subject in _subjects(entry.identity):

@@ -64,9 +64,11 @@ class ThreadedGuard:
     def submit(self, token: str, *, use: bool = True) -> "Future[Identity | None]":
         return self._run(self._guard.check(token, use=use))
 
-    def accepted(self, tenant: str, subject: str) -> list[Identity]:
+    def accepted(self, subject: str) -> list[Identity]:
+        """The sessions of a subject that memory would let in now."""
+
         async def asked() -> list[Identity]:
-            return self._guard.accepted(tenant, subject)
+            return self._guard.accepted(subject)
 
         return _result(self._run(asked()))
 

@@ -1,0 +1,293 @@
+"""What a guard remembers, against a model, with questions, answers and the feed in any order."""
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from lastcall.client.cache import Answer, Cache, Kept, Question
+from lastcall.client.feed import Forget, Marks, Position, Progress, Reset, Scope
+from lastcall.client.identity import Identity
+from tests.client.authority import key_of, who
+
+LEASE = 2.0
+
+
+def ask(cache: Cache, token: str, sent: float = 0.0, *, use: bool = False) -> Question:
+    return Question(key_of(token), cache.applied, sent, use)
+
+
+def following(most: int = 10) -> Cache:
+    cache = Cache(most)
+    cache.apply(Reset(Position("e", 5)))
+    return cache
+
+
+def test_an_answer_is_kept_and_dies_by_its_own_deadline() -> None:
+    cache = following()
+    assert (
+        cache.keep(ask(cache, "a", 10.0), Answer(Position("e", 5), who("a"), 30.0), 11.0)
+        is Kept.KEPT
+    )
+    assert cache.entries[key_of("a")].until == 40.0
+
+
+def test_an_answer_that_something_applied_since_concerns_is_doubtful() -> None:
+    cache = following()
+    question, answer = ask(cache, "a"), Answer(Position("e", 5), who("a"), 30.0)
+    about_others = Marks(
+        sessions=frozenset({"s-b"}), scopes=(Scope("other"), Scope("default", "u-b"))
+    )
+    cache.apply(Forget(Position("e", 6), about_others, True))
+    assert cache.keep(question, answer, 1.0) is Kept.KEPT
+    for marks in (
+        Marks(tokens=frozenset({key_of("a")})),
+        Marks(sessions=frozenset({"s-a"})),
+        Marks(scopes=(Scope("default"),)),
+        Marks(scopes=(Scope("default", "u-a"),)),
+        Marks(scopes=(Scope("default", None, "native"),)),
+    ):
+        cache = following()
+        cache.keep(ask(cache, "a"), answer, 1.0)
+        cache.apply(Forget(Position("e", 6), marks, True))
+        entry = cache.entries.get(key_of("a"))
+        assert entry is None or not entry.herd.alive
+        assert cache.keep(question, answer, 1.0) is Kept.DOUBTFUL
+        newer = Answer(Position("e", 6), who("a"), 30.0)
+        assert cache.keep(question, newer, 1.0) is Kept.KEPT
+        assert cache.entries[key_of("a")].herd.alive
+
+
+def test_a_part_of_a_change_is_forgotten_at_once_but_not_yet_come_so_far() -> None:
+    cache = following()
+    cache.keep(ask(cache, "a"), Answer(Position("e", 5), who("a"), 30.0), 1.0)
+    cache.renew(Position("e", 6), 9.0)
+    cache.apply(Forget(Position("e", 6), Marks(sessions=frozenset({"s-a"})), False))
+    assert (cache.applied, cache.entries, cache.lease_until) == (Position("e", 5), {}, 0.0)
+    cache.apply(Forget(Position("e", 6), Marks(), True))
+    assert (cache.applied, cache.lease_until) == (Position("e", 6), 9.0)
+
+
+def test_who_sits_in_somebody_elses_session_is_forgotten_with_either() -> None:
+    cache = following()
+    sitting = Identity(
+        subject="u-john", username="john", session="s", tenant="default", role="monitor",
+        dialect="native", impersonator="u-admin",
+    )  # fmt: skip
+    for subject in ("u-john", "u-admin"):
+        cache.keep(ask(cache, "t"), Answer(cache.applied, sitting, 30.0), 1.0)
+        seq = cache.applied.seq + 1 if cache.applied else 0
+        cache.apply(Forget(Position("e", seq), Marks(scopes=(Scope("default", subject),)), True))
+        assert not cache.entries
+
+
+def test_a_reset_forgets_everything_and_ends_the_lease() -> None:
+    cache = following()
+    cache.renew(Position("e", 5), 9.0)
+    gone: list[int] = []
+    cache.keep(ask(cache, "a"), Answer(Position("e", 5), who("a"), 30.0), 1.0)
+    cache.watch(key_of("a"), lambda: gone.append(1))
+    question = ask(cache, "b")
+    cache.apply(Reset(Position("f", 3)))
+    assert (cache.entries, cache.lease_until, gone) == ({}, 0.0, [1])
+    assert cache.keep(question, Answer(Position("e", 5), who("b"), 30.0), 1.0) is Kept.NOT_KEPT
+    assert cache.keep(question, Answer(Position("f", 2), who("b"), 30.0), 1.0) is Kept.DOUBTFUL
+    with pytest.raises(ValueError, match="another epoch"):
+        cache.apply(Progress(Position("e", 9)))
+
+
+def test_an_answer_older_than_its_question_is_none() -> None:
+    cache = following()
+    with pytest.raises(ValueError, match="older"):
+        cache.keep(ask(cache, "a"), Answer(Position("e", 4), who("a"), 30.0), 1.0)
+
+
+def test_a_refusal_outlives_an_acceptance_that_was_asked_for_before_it() -> None:
+    cache = following()
+    early = ask(cache, "a", 1.0)
+    cache.keep(ask(cache, "a", 2.0), Answer(Position("e", 6), None), 3.0)
+    assert cache.keep(early, Answer(Position("e", 5), who("a"), 30.0), 4.0) is Kept.DOUBTFUL
+    later = ask(cache, "a", 5.0)
+    assert cache.keep(later, Answer(Position("e", 5), who("a"), 30.0), 6.0) is Kept.KEPT
+
+
+def test_it_holds_no_more_than_it_may_and_the_used_and_the_watched_stay() -> None:
+    cache = following(most=3)
+    for name in "abc":
+        cache.keep(ask(cache, name), Answer(Position("e", 5), who(name), 30.0), 1.0)
+    cache.entries[key_of("a")].hot = True
+    cache.watch(key_of("b"), lambda: None)
+    for name in "defg":
+        cache.keep(ask(cache, name), Answer(Position("e", 5), who(name), 30.0), 1.0)
+        assert len(cache.entries) == 3
+    assert key_of("b") in cache.entries
+    assert key_of("c") not in cache.entries
+    for name in "bfg":
+        cache.watch(key_of(name), lambda: None)
+    cache.keep(ask(cache, "z"), Answer(Position("e", 5), who("z"), 30.0), 1.0)
+    assert key_of("z") not in cache.entries
+
+
+def test_what_was_dropped_leaves_nothing_behind() -> None:
+    cache = following(most=5)
+    for number in range(200):
+        name = f"n{number % 37}"
+        cache.keep(ask(cache, f"t{number}"), Answer(Position("e", 5), who(name), 30.0), 1.0)
+    for key in list(cache.entries):
+        cache.drop(key)
+    assert [cache._sessions, cache._subjects, cache._watched] == [{}, {}, set()]  # noqa: SLF001
+
+
+NAMES = ("a", "b", "c")
+TENANTS = ("x", "y")
+
+
+@dataclass
+class Asked:
+    question: Question
+    token: str
+    answer: Answer | None = None
+
+
+class Following(RuleBasedStateMachine):
+    """An authority with a few sessions, a feed that lags, and a guard's memory of them.
+
+    Whatever order it all comes in: while its lease is fresh, memory accepts no session that had
+    ended before the moment the lease was asked for; and no longer than the session's own time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 100.0
+        self.epoch, self.log = "e0", [Marks()]
+        self.live: dict[str, Identity] = {}
+        self.ended_at: dict[str, float] = {}
+        self.dies_at: dict[str, float] = {}
+        self.count = 0
+        self.cache = Cache(4)
+        self.asked: list[Asked] = []
+        self.renewals: list[tuple[float, Position | None]] = []
+        self.stream: str | None = None
+        self.told = 0
+
+    def position(self) -> Position:
+        return Position(self.epoch, len(self.log))
+
+    @rule(name=st.sampled_from(NAMES), tenant=st.sampled_from(TENANTS), lasts=st.integers(1, 20))
+    def log_in(self, name: str, tenant: str, lasts: int) -> None:
+        self.count += 1
+        token = f"t{self.count}"
+        self.live[token] = who(name, tenant=tenant, session=f"s{self.count}")
+        self.dies_at[token] = self.now + lasts
+        self.log.append(Marks())
+
+    @precondition(lambda self: self.live)
+    @rule(data=st.data(), by=st.sampled_from(["token", "session", "subject", "tenant", "dialect"]))
+    def log_out(self, data: st.DataObject, by: str) -> None:
+        token = data.draw(st.sampled_from(sorted(self.live)))
+        one = self.live[token]
+        marks = {
+            "token": Marks(tokens=frozenset({key_of(token)})),
+            "session": Marks(sessions=frozenset({one.session})),
+            "subject": Marks(scopes=(Scope(one.tenant, one.subject),)),
+            "tenant": Marks(scopes=(Scope(one.tenant),)),
+            "dialect": Marks(scopes=(Scope(one.tenant, None, one.dialect),)),
+        }[by]
+        for other, identity in list(self.live.items()):
+            if marks.concern(key_of(other), identity):
+                del self.live[other]
+                self.ended_at[other] = self.now
+        self.log.append(marks)
+
+    @precondition(lambda self: self.dies_at)
+    @rule(data=st.data(), use=st.booleans())
+    def ask(self, data: st.DataObject, use: bool) -> None:
+        token = data.draw(st.sampled_from(sorted(self.dies_at)))
+        question = Question(key_of(token), self.cache.applied, self.now, use)
+        self.asked.append(Asked(question, token))
+
+    @precondition(lambda self: self.asked)
+    @rule(data=st.data())
+    def decide(self, data: st.DataObject) -> None:
+        """The authority has its answer; it is on its way."""
+        one = data.draw(st.sampled_from(self.asked))
+        if one.answer is None:
+            lasts = self.dies_at[one.token] - self.now
+            identity = self.live.get(one.token) if lasts > 0 else None
+            one.answer = Answer(self.position(), identity, lasts)
+
+    @precondition(lambda self: any(one.answer for one in self.asked))
+    @rule(data=st.data())
+    def hear(self, data: st.DataObject) -> None:
+        one = data.draw(st.sampled_from([one for one in self.asked if one.answer]))
+        self.asked.remove(one)
+        assert one.answer is not None
+        self.cache.keep(one.question, one.answer, self.now)
+
+    @rule()
+    def connect(self) -> None:
+        applied = self.cache.applied
+        self.stream = self.epoch
+        if applied is None or applied.epoch != self.epoch:
+            self.cache.apply(Reset(self.position()))
+            self.told = len(self.log)
+        else:
+            self.told = applied.seq
+
+    @precondition(lambda self: self.stream == self.epoch and self.told < len(self.log))
+    @rule(parts=st.booleans())
+    def follow(self, parts: bool) -> None:
+        marks = self.log[self.told]
+        self.told += 1
+        at = Position(self.epoch, self.told)
+        if parts:
+            self.cache.apply(Forget(at, marks, False))
+        self.cache.apply(Forget(at, marks, True) if len(marks) else Progress(at))
+
+    @rule()
+    def ask_to_renew(self) -> None:
+        self.renewals.append((self.now, None))
+
+    @precondition(lambda self: self.renewals)
+    @rule(data=st.data())
+    def decide_renewal(self, data: st.DataObject) -> None:
+        at = data.draw(st.integers(0, len(self.renewals) - 1))
+        self.renewals[at] = (self.renewals[at][0], self.position())
+
+    @precondition(lambda self: any(position for _, position in self.renewals))
+    @rule(data=st.data())
+    def hear_renewal(self, data: st.DataObject) -> None:
+        one = data.draw(st.sampled_from([one for one in self.renewals if one[1]]))
+        self.renewals.remove(one)
+        assert one[1] is not None
+        self.cache.renew(one[1], one[0] + LEASE)
+
+    @rule(seconds=st.sampled_from([0.01, 0.5, 1.9, 2.1, 7.0]))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def restart(self) -> None:
+        self.epoch, self.log = f"e{int(self.epoch[1:]) + 1}", [Marks()]
+
+    @invariant()
+    def nobody_is_let_in_for_too_long(self) -> None:
+        for token, dies in self.dies_at.items():
+            entry = self.cache.entries.get(key_of(token))
+            if entry is None or not entry.herd.alive:
+                continue
+            accepted = self.now < self.cache.lease_until and self.now < entry.until
+            if accepted:
+                assert self.now < dies
+                assert self.now < self.ended_at.get(token, self.now) + LEASE, token
+
+    @invariant()
+    def it_is_bounded_and_consistent(self) -> None:
+        assert len(self.cache.entries) <= 4
+
+
+TestFollowing = Following.TestCase
+TestFollowing.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestFollowing = pytest.mark.slow(TestFollowing)

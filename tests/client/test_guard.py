@@ -1,0 +1,252 @@
+"""The guard against a made-up authority: when it answers itself, when it asks, when it refuses."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from lastcall.client import CannotKnow, Identity, SessionGuard, Verdict
+from lastcall.client.feed import Marks, Scope
+from tests.client.authority import Clock, FakeAuthority, key_of, who
+
+PATIENCE = 0.2
+
+
+@asynccontextmanager
+async def guarded(
+    authority: FakeAuthority, *, entries: int = 100, lease: float = 2.0
+) -> AsyncIterator[SessionGuard]:
+    """Its clock stands still, but for what a test adds to it; its pauses are real."""
+    guard = SessionGuard(
+        authority=authority,
+        clock=authority.clock,
+        entries=entries,
+        lease=lease,
+        patience=PATIENCE,
+    )
+    async with guard:
+        yield guard
+
+
+async def until(what: object, seconds: float = 2.0) -> None:
+    """`what` is called until it is true."""
+    assert callable(what)
+    async with asyncio.timeout(seconds):
+        while not what():  # noqa: ASYNC110  # nothing tells a test
+            await asyncio.sleep(0.001)
+
+
+async def test_it_asks_once_and_then_answers_by_itself() -> None:
+    authority = FakeAuthority()
+    await authority.log_in("t", who("john"))
+    async with guarded(authority) as guard:
+        assert guard.check_now("t") is Verdict.UNKNOWN
+        assert await guard.check("t") == who("john")
+        assert guard.check_now("t") == who("john")
+        assert await guard.check("t") == who("john")
+    assert authority.asked == [("t", True)]
+
+
+async def test_a_logout_is_heard_and_the_token_is_refused() -> None:
+    authority = FakeAuthority()
+    await authority.log_in("t", who("john"))
+    async with guarded(authority) as guard:
+        await guard.check("t")
+        await authority.log_out("t")
+        await until(lambda: guard.check_now("t") is Verdict.UNKNOWN)
+        assert await guard.check("t") is None
+        assert guard.check_now("t") is Verdict.REFUSED
+        authority.clock.now += 1.0
+        assert guard.check_now("t") is Verdict.UNKNOWN
+
+
+async def test_a_lease_that_ran_out_means_asking_every_time() -> None:
+    authority = FakeAuthority()
+    await authority.log_in("t", who("john"))
+    async with guarded(authority) as guard:
+        await guard.check("t")
+        authority.clock.now += 1.999
+        assert guard.check_now("t") == who("john")
+        authority.clock.now += 0.001
+        assert guard.check_now("t") is Verdict.UNKNOWN
+
+
+async def test_without_the_authority_nobody_is_let_in_and_nobody_is_refused() -> None:
+    authority = FakeAuthority()
+    await authority.log_in("t", who("john"))
+    async with guarded(authority) as guard:
+        await guard.check("t")
+        authority.down = True
+        authority.clock.now += 2.0
+        with pytest.raises(CannotKnow):
+            await guard.check("t")
+        with pytest.raises(CannotKnow):
+            await guard.check("another")
+        authority.down = False
+        assert await guard.check("t") == who("john")
+
+
+async def test_the_lease_counts_from_when_it_was_asked_for() -> None:
+    class Slow(FakeAuthority):
+        async def position(self, seconds: float):  # type: ignore[no-untyped-def]  # as its parent's
+            here = await super().position(seconds)
+            self.clock.now += 1.5
+            return here
+
+    authority = Slow()
+    async with guarded(authority) as guard:
+        assert guard.standing.lease <= 0.5
+
+
+async def test_a_lease_waits_for_the_feed() -> None:
+    authority = FakeAuthority()
+    await authority.log_in("t", who("john"))
+    async with guarded(authority) as guard:
+        await guard.check("t")
+        authority.mute = True
+        await authority.log_out("t")
+        authority.clock.now += 2.0
+        await asyncio.sleep(0.7)  # in which it renews
+        assert guard.check_now("t") is Verdict.UNKNOWN
+        assert not guard.standing.following
+        authority.mute = False
+        await authority.change(None)
+        assert await guard.check("t") is None
+
+
+async def test_an_answer_overtaken_by_a_logout_is_asked_for_again() -> None:
+    authority = FakeAuthority()
+    await authority.log_in("t", who("john"))
+    asking, go_on = asyncio.Event(), asyncio.Event()
+    honest = authority.introspect
+
+    async def slow(*given, **more):  # type: ignore[no-untyped-def]  # as it is
+        answer = await honest(*given, **more)
+        asking.set()
+        await go_on.wait()
+        return answer
+
+    authority.introspect = slow  # type: ignore[method-assign]  # of this one alone
+    async with guarded(authority) as guard:
+        checking = asyncio.create_task(guard.check("t"))
+        await asking.wait()
+        before = guard.standing.position
+        await authority.log_out("t")
+        await until(lambda: guard.standing.position != before)
+        go_on.set()
+        assert await checking is None
+        assert len(authority.asked) == 2
+
+
+async def test_many_who_ask_the_same_ask_once() -> None:
+    authority = FakeAuthority()
+    await authority.log_in("t", who("john"))
+    async with guarded(authority) as guard:
+        assert await asyncio.gather(*(guard.check("t") for _ in range(50))) == [who("john")] * 50
+    assert len(authority.asked) == 1
+
+
+async def test_a_new_epoch_forgets_everything_and_is_followed() -> None:
+    authority = FakeAuthority()
+    await authority.log_in("t", who("john"))
+    async with guarded(authority) as guard:
+        await guard.check("t")
+        await authority.restart("f")
+        await until(lambda: (at := guard.standing.position) is not None and at.epoch == "f")
+        assert guard.check_now("t") is Verdict.UNKNOWN
+        assert await guard.check("t") == who("john")
+        await until(lambda: guard.standing.following)
+        assert guard.check_now("t") == who("john")
+
+
+async def test_a_use_is_told_now_and_then_and_without_waiting() -> None:
+    authority = FakeAuthority(lasts=100.0)
+    await authority.log_in("t", who("john"))
+    async with guarded(authority, lease=60.0) as guard:
+        await guard.check("t")
+        for _ in range(10):
+            authority.clock.now += 0.9
+            assert guard.check_now("t") == who("john")
+        assert len(authority.asked) == 1
+        authority.clock.now += 1.1
+        assert guard.check_now("t", use=False) == who("john")
+        await asyncio.sleep(0.01)
+        assert len(authority.asked) == 1
+        assert guard.check_now("t") == who("john")
+        await until(lambda: len(authority.asked) == 2)
+    assert authority.asked == [("t", True)] * 2
+
+
+async def test_an_answer_does_not_outlive_the_session() -> None:
+    authority = FakeAuthority(lasts=5.0)
+    await authority.log_in("t", who("john"))
+    async with guarded(authority, lease=60.0) as guard:
+        await guard.check("t", use=False)
+        authority.clock.now += 4.999
+        assert isinstance(guard.check_now("t", use=False), Identity)
+        authority.clock.now += 0.001
+        assert guard.check_now("t", use=False) is Verdict.UNKNOWN
+
+
+async def test_who_watches_hears_of_the_end_and_not_of_what_passes() -> None:
+    authority = FakeAuthority()
+    await authority.log_in("t", who("john"))
+    async with guarded(authority) as guard:
+        watching = asyncio.create_task(guard.ended("t"))
+        await until(lambda: len(authority.asked) == 1)
+        await authority.change(Marks(sessions=frozenset({"s-john"})))  # his role, for example
+        await until(lambda: len(authority.asked) == 2)
+        await authority.log_out_all(Scope("default"))
+        assert await asyncio.wait_for(watching, 1) is Verdict.REFUSED
+    assert not any(use for _, use in authority.asked)
+
+
+async def test_who_watches_is_let_go_when_it_cannot_be_known() -> None:
+    authority = FakeAuthority()
+    authority.clock = Clock()
+    await authority.log_in("t", who("john"))
+    async with guarded(authority, lease=0.2) as guard:
+        watching = asyncio.create_task(guard.ended("t"))
+        await until(lambda: len(authority.asked) == 1)
+        authority.down = True
+        authority.clock.now += 0.2
+        assert await asyncio.wait_for(watching, 2) is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("token", ["", "x" * 9_000, "t\xf6ken", "\udc80"])
+async def test_what_cannot_be_a_token_is_refused_unasked(token: str) -> None:
+    authority = FakeAuthority()
+    async with guarded(authority) as guard:
+        assert await guard.check(token) is None
+    assert authority.asked == []
+
+
+async def test_tokens_are_kept_by_their_hash_alone(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    authority = FakeAuthority()
+    await authority.log_in("secret-token", who("john"))
+    async with guarded(authority) as guard:
+        await guard.check("secret-token")
+        assert list(guard._cache.entries) == [key_of("secret-token")]  # noqa: SLF001
+        authority.down = True
+        with pytest.raises(CannotKnow) as told:
+            await guard.check("another-secret")
+    assert "secret" not in caplog.text + str(told.value)
+
+
+async def test_a_closed_guard_knows_nothing() -> None:
+    authority = FakeAuthority()
+    async with guarded(authority) as guard:
+        pass
+    with pytest.raises(CannotKnow):
+        await guard.check("t")
+
+
+@pytest.mark.parametrize("wrong", [{"lease": 0.0}, {"entries": 0}, {"patience": 0.0}])
+def test_settings_that_make_no_sense(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="above zero"):
+        SessionGuard("http://127.0.0.1", **wrong)  # type: ignore[arg-type]  # one of them at a time
+    with pytest.raises(ValueError, match="http"):
+        SessionGuard("ftp://127.0.0.1")
