@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from lastcall.index.tables import Index
 from lastcall.ports.observing import Condition
 
-SESSION_BYTES = 1_100
-SUBJECT_BYTES = 1_500
+SESSION_BYTES = 420
+SUBJECT_BYTES = 750
 """What one of them takes in memory, with the ways to find it; the benchmarks measure it."""
 
 
