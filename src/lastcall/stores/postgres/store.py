@@ -27,6 +27,7 @@ from lastcall.ports.reading import MUST_WAIT, MustWait
 from lastcall.stores.postgres.applying import apply
 from lastcall.stores.postgres.batch import Batch
 from lastcall.stores.postgres.connecting import TROUBLE, Db, Server, unavailable
+from lastcall.stores.postgres.distances import Distances
 from lastcall.stores.postgres.doubts import Doubt, Doubts
 from lastcall.stores.postgres.errors import RolledBack
 from lastcall.stores.postgres.following import Absorbed, Following, Head, Name, now
@@ -100,6 +101,7 @@ class PostgresStore(IndexStore):
         self.feed = IndexFeed(loaded.epoch, loaded.seq, self._confirmed)
         self._witness = witness
         self._doubts = Doubts()
+        self._distances = Distances()
         self._uses_at: dict[Held, Instant] = {}
         self._touching = False
         self._news = False
@@ -289,12 +291,13 @@ class PostgresStore(IndexStore):
             raise RolledBack(f"change {self.position} is not the one this node has seen")
 
     def _apply(self, row: Sequence[Any]) -> None:
-        seq, batch, _node, _at, changes = row
+        seq, batch, _node, at, changes = row
         doubt = Doubt(seq)
         doubt.add(apply(self.index, changes))
         self.position, self.tip = seq, batch
         self._doubts.add(doubt)
         self.feed.publish(seq, doubt.marks)
+        self._distances.arrived(at)
         if doubt.owed:
             self._owed()
 
@@ -309,6 +312,7 @@ class PostgresStore(IndexStore):
     def moved(self) -> None:
         spread = self.following.spread if self.strict else self.vouched
         self._doubts.settle(self.vouched, spread)
+        self._distances.reached(self.following.spread)
         if self._doubts.newest > self.following.told or (
             not self.strict and self.vouched > self.following.told and self._news
         ):
@@ -322,6 +326,8 @@ class PostgresStore(IndexStore):
                 held.seen(at)
         self._doubts.durable(writing.doubt)
         self.feed.publish(writing.seq, writing.doubt.marks)
+        if writing.doubt.marks:
+            self._distances.left(writing.seq)
         self._news = self._news or bool(writing.doubt.marks)
         self.proven(writing.seq)
         if self.on_record is not None:
@@ -410,6 +416,7 @@ class PostgresStore(IndexStore):
     def watch(self, observer: Observer) -> None:
         super().watch(observer)
         self.turns.observer = observer
+        self._distances.watch(observer, self.offset)
 
     def condition(self) -> Condition:
         following = self.following
