@@ -12,8 +12,8 @@ def figures(configured: Configured, backends: Backends) -> Metrics:
     backends.store.on_record = lambda record: metrics.record(record.event)
     backends.store.watch(metrics.work)
     metrics.watch_queue(lambda: backends.passwords.waiting)
-    metrics.standing.folder = configured.store.parent
-    metrics.standing.file = configured.store
+    metrics.standing.folder = configured.own.parent
+    metrics.standing.file = None if configured.settings.store.on_postgres else configured.store
     metrics.standing.restored = _restored(backends.store.index)
     return metrics
 
