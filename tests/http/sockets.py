@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import uvicorn
 
 from lastcall.http import Asgi, uvicorn_options
-from lastcall.http.protocol import LimitedProtocol
+from lastcall.http.fast import FastProtocol
 from tests.http.asgi import Answer
 
 PATIENCE = 20.0
 
 
-class Hasty(LimitedProtocol):
+class Hasty(FastProtocol):
     """The same, sooner."""
 
     head_seconds = 0.3

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from lastcall.domain.factor import Factor
 from lastcall.domain.types import (
+    SECOND,
     ClientId,
     DialectName,
     Duration,
@@ -133,6 +134,22 @@ def state_of(session: Session, now: Instant, revoked_before: Serial) -> State:
 def token_counts(session: Session, now: Instant) -> bool:
     """Whether the token has not outlived itself, for sessions whose token is renewed."""
     return session.token_expires is None or now < session.token_expires
+
+
+def lapses(session: Session) -> Instant:
+    """The instant until which a session whose token counts goes on counting by itself, unused."""
+    until = session.deadline
+    return until if session.token_expires is None else min(until, session.token_expires)
+
+
+def next_use(session: Session, at: Instant) -> Instant:
+    """When a use after the one at `at` is worth remembering: uses within a second are one.
+
+    Where a session lapses soon without use it is a hundredth of that time; so remembering fewer
+    uses never lets a session lapse noticeably sooner, nor any later.
+    """
+    apart = SECOND if session.idle is None else min(SECOND, session.idle // 100)
+    return Instant(at + apart)
 
 
 def touched(session: Session, at: Instant) -> Session:

@@ -6,7 +6,7 @@
 from lastcall.http.app import Asgi, build
 from lastcall.http.draining import BACKLOG, Draining
 from lastcall.http.facts import Mount, Readiness, ServerFacts
-from lastcall.http.protocol import uvicorn_options
+from lastcall.http.fast import uvicorn_options
 
 __all__ = [
     "BACKLOG",

@@ -12,7 +12,8 @@ from lastcall.domain.types import DialectName, TenantId
 from lastcall.http.body import Disconnected, discard, read_body
 from lastcall.http.client import Proxies
 from lastcall.http.facts import Mount, Readiness, ServerFacts
-from lastcall.http.head import Head, read_head
+from lastcall.http.head import Head, RequestIds, read_head
+from lastcall.http.lane import Lane
 from lastcall.http.mounts import Mounts
 from lastcall.http.operations import PATHS, operation
 from lastcall.http.redaction import shown_path, shown_query
@@ -48,24 +49,42 @@ def build(
     tracer: Tracer | None = None,
 ) -> Asgi:
     """The application over these wires. `demo` is what `GET /demo.json` shows, None for a 404."""
-    figures = metrics or Metrics()
+    figures, tracer = metrics or Metrics(), tracer or Untraced()
+    env, store = replace(env, store=counted(env.store, env.clock, figures)), env.store
+    enabled, ids = Mounts(mounts), RequestIds(env.entropy)
     return Assembly(
-        env=replace(env, store=counted(env.store, env.clock, figures)),
-        store=env.store,
-        mounts=Mounts(mounts),
+        env=env,
+        store=store,
+        mounts=enabled,
         server=server,
         proxies=Proxies(server.trusted_proxies),
         state=state,
         limiter=limiter,
         figures=figures,
         demo=demo,
-        tracer=tracer or Untraced(),
+        tracer=tracer,
+        ids=ids,
+        lane=None if tracer.on else Lane(env, enabled, server, state, figures, ids),
     )
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request on its way, and what is noted of it. `started` as `perf_counter` tells time."""
+
+    head: Head
+    started: float
+    trail: Trail = field(default_factory=Trail)
+    dialect: DialectName = SERVER
+    tenant: TenantId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assembly:
-    """`store` is the one in `env` without the counting, for questions of the server's own."""
+    """`store` is the one in `env` without the counting, for questions of the server's own.
+
+    Where requests are traced there is no fast lane: a trace costs more than the lane saves.
+    """
 
     env: Env
     store: Store
@@ -77,51 +96,65 @@ class Assembly:
     figures: Metrics
     demo: Any
     tracer: Tracer
+    ids: RequestIds
+    lane: Lane | None
     streams: Streams = field(default_factory=Streams)
+    log: Any = field(default_factory=log.bind)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await _lifespan(receive, send)
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1000})
-        started = perf_counter()
-        head = read_head(scope, self.proxies, self.env.entropy)
-        trail = Trail()
+        asked = self._asked(scope)
+        head = asked.head
         if not self.tracer.on or head.path in PATHS:
-            await self._serve(head, trail, receive, send, started)
+            await self._serve(asked, receive, send)
             return None
         with self.tracer.begin(head.method, head.traceparent) as span:
-            name, status = await self._serve(head, trail, receive, send, started)
-            _tell(span, head, trail, name, status)
+            status = await self._serve(asked, receive, send)
+            _tell(span, asked, status)
         return None
 
-    async def _serve(
-        self, head: Head, trail: Trail, receive: Receive, send: Send, started: float
-    ) -> tuple[DialectName, int]:
-        """Who answered, and with which status. A stream's time is the one until it begins."""
+    async def at_once(self, scope: Scope, body: bytes) -> Reply:
+        """The answer to a request that is all there, of a hot route; it may be begun by anybody.
+
+        That is outside of any task, too; it is the task that goes on with it, if it has to wait.
+        """
+        asked = self._asked(scope)
+        reply = self._finished(asked.head, await self._answer(asked, body))
+        self._note(asked, reply.status)
+        return reply
+
+    def _asked(self, scope: Scope) -> Asked:
+        started = perf_counter()
+        return Asked(read_head(scope, self.proxies, self.ids), started)
+
+    async def _serve(self, asked: Asked, receive: Receive, send: Send) -> int:
+        """With which status. A stream's time is the one until it begins."""
         try:
-            name, tenant, reply = await self._answer(head, trail, receive)
+            reply = self._finished(asked.head, await self._answer(asked, receive))
         except Disconnected:
-            self._note(head, trail, SERVER, None, CLIENT_LEFT, started)
-            return SERVER, CLIENT_LEFT
-        reply = self._finished(head, reply)
+            asked.dialect, asked.tenant = SERVER, None
+            self._note(asked, CLIENT_LEFT)
+            return CLIENT_LEFT
         if reply.stream is None:
-            await send_reply(send, reply, head_only=head.method == "HEAD")
-            self._note(head, trail, name, tenant, reply.status, started)
+            await send_reply(send, reply, head_only=asked.head.method == "HEAD")
+            self._note(asked, reply.status)
         else:
-            self._note(head, trail, name, tenant, reply.status, started)
-            with self.figures.standing.streaming(name, trail.route):
+            self._note(asked, reply.status)
+            with self.figures.standing.streaming(asked.dialect, asked.trail.route):
                 await send_stream(
                     send, receive, reply, self.streams, stopping=lambda: self.state.draining
                 )
-        return name, reply.status
+        return reply.status
 
-    async def _answer(
-        self, head: Head, trail: Trail, receive: Receive
-    ) -> tuple[DialectName, TenantId | None, Reply]:
+    async def _answer(self, asked: Asked, body: Receive | bytes) -> Reply:
+        head = asked.head
         if head.refusal is not None:
-            await discard(receive, self.server.max_body, DISCARD_SECONDS)
-            return SERVER, None, head.refusal.plus(("Connection", "close"))
+            if not isinstance(body, bytes):
+                await discard(body, self.server.max_body, DISCARD_SECONDS)
+            return head.refusal.plus(("Connection", "close"))
         mount = self.mounts.of_host(head.host_name)
         if mount is None:
             reply = await operation(
@@ -134,26 +167,28 @@ class Assembly:
                 self.env.clock,
             )
             if reply is not None:
-                trail.route = head.path
-                return SERVER, None, reply
+                asked.trail.route = head.path
+                return reply
             mount = self.mounts.of_path(head.path)
         if mount is None:
-            return SERVER, None, problem(404, "Not Found")
-        call = self._call(head, trail, mount)
-        return mount.dialect.name, call.tenant, await self._ask(mount, call, head, receive)
+            return problem(404, "Not Found")
+        call = self._call(head, asked.trail, mount)
+        asked.dialect, asked.tenant = mount.dialect.name, call.tenant
+        return await self._ask(mount, call, head, body)
 
-    async def _ask(self, mount: Mount, call: Call[Any], head: Head, receive: Receive) -> Reply:
+    async def _ask(self, mount: Mount, call: Call[Any], head: Head, body: Receive | bytes) -> Reply:
         dialect = mount.dialect
-        limit, seconds = self.server.max_body, self.server.body_seconds
+        if not isinstance(body, bytes):
+            receive, limit = body, self.server.max_body
+            try:
+                body = await read_body(receive, head.announced, limit, self.server.body_seconds)
+            except (TooLarge, TooSlow) as error:
+                if isinstance(error, TooLarge):
+                    await discard(receive, limit, DISCARD_SECONDS)
+                reply = replace(dialect.decline(call, error), status=STATUS_OF[type(error)])
+                return reply.plus(("Connection", "close"))
         try:
-            body = await read_body(receive, head.announced, limit, seconds)
-        except (TooLarge, TooSlow) as error:
-            if isinstance(error, TooLarge):
-                await discard(receive, limit, DISCARD_SECONDS)
-            reply = replace(dialect.decline(call, error), status=STATUS_OF[type(error)])
-            return reply.plus(("Connection", "close"))
-        try:
-            reply = await dialect.answer(call.with_(body=body))
+            reply = await dialect.answer(call.with_(body=body) if body else call)
             if reply.stream is not None and self.streams.full_for(reply.holder):
                 await closed(reply)
                 return dialect.decline(call, Busy("too many streams are open"))
@@ -201,21 +236,15 @@ class Assembly:
             reply = reply.plus(("Connection", "close"))
         return reply
 
-    def _note(
-        self,
-        head: Head,
-        trail: Trail,
-        dialect: DialectName,
-        tenant: TenantId | None,
-        status: int,
-        started: float,
-    ) -> None:
-        seconds = perf_counter() - started
+    def _note(self, asked: Asked, status: int) -> None:
+        """Count it; and log it, unless it is a check that went well or a look at the server."""
+        head, trail, dialect = asked.head, asked.trail, asked.dialect
+        seconds = perf_counter() - asked.started
         route = trail.route or "unknown"
         self.figures.answered(dialect, route, status, seconds, trail.refused, head.request_id)
-        if dialect == SERVER and route != "unknown" and status < 400:
+        if status < 400 and (trail.check or (dialect == SERVER and route != "unknown")):
             return
-        log.info(
+        self.log.info(
             "request",
             method=head.method,
             path=shown_path(head.path, trail),
@@ -223,21 +252,22 @@ class Assembly:
             status=status,
             ms=round(seconds * 1000, 1),
             dialect=dialect,
-            tenant=tenant,
+            tenant=asked.tenant,
             request=head.request_id,
             address=head.client.address,
             refused=trail.refused.code if trail.refused else "",
         )
 
 
-def _tell(span: Span, head: Head, trail: Trail, name: DialectName, status: int) -> None:
+def _tell(span: Span, asked: Asked, status: int) -> None:
     """What the log shows too, but for the address."""
+    head, trail = asked.head, asked.trail
     route = trail.route or "unknown"
     span.named(f"{head.method} {route}")
     span.tell("http.request.method", head.method)
     span.tell("http.route", route)
     span.tell("http.response.status_code", status)
-    span.tell("lastcall.dialect", name)
+    span.tell("lastcall.dialect", asked.dialect)
     span.tell("lastcall.request_id", head.request_id)
     if trail.refused is not None or status >= 500:
         span.failed(trail.refused.code if trail.refused else str(status))

@@ -11,7 +11,7 @@ import uvicorn
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.http.app import Asgi
 from lastcall.http.facts import Readiness
-from lastcall.http.protocol import uvicorn_options
+from lastcall.http.fast import uvicorn_options
 
 log = structlog.stdlib.get_logger("main")
 

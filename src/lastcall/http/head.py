@@ -44,7 +44,26 @@ class Head:
         return "".join(self.headers.get("content-length", ()))
 
 
-def read_head(scope: MutableMapping[str, Any], proxies: Proxies, entropy: Entropy) -> Head:
+class RequestIds:
+    """One after the other, with a beginning nobody else has: chance costs more than a check."""
+
+    __slots__ = ("_begin", "_number", "_prefix")
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._prefix = entropy.bytes(8).hex()
+        self._begin = self._prefix.encode()
+        self._number = 0
+
+    def next(self) -> str:
+        self._number = number = self._number + 1
+        return f"{self._prefix}{number:08x}"
+
+    def next_bytes(self) -> bytes:
+        self._number = number = self._number + 1
+        return self._begin + b"%08x" % number
+
+
+def read_head(scope: MutableMapping[str, Any], proxies: Proxies, ids: RequestIds) -> Head:
     found: dict[str, list[str]] = {}
     size = 0
     for raw_name, raw_value in scope["headers"]:
@@ -67,7 +86,7 @@ def read_head(scope: MutableMapping[str, Any], proxies: Proxies, entropy: Entrop
         query=query,
         headers=headers,
         client=client_of(peer, headers, proxies),
-        request_id=_request_id(headers, entropy),
+        request_id=_request_id(headers, ids),
         refusal=_refusal(scope, headers, size, peer),
         traceparent=_traceparent(headers) if proxies.trusts(peer.address) else "",
     )
@@ -93,9 +112,9 @@ def _traceparent(headers: MutableMapping[str, tuple[str, ...]]) -> str:
     return given[0] if len(given) == 1 and TRACEPARENT.fullmatch(given[0]) else ""
 
 
-def _request_id(headers: MutableMapping[str, tuple[str, ...]], entropy: Entropy) -> str:
+def _request_id(headers: MutableMapping[str, tuple[str, ...]], ids: RequestIds) -> str:
     """The client's own, if it looks like one: it is printed and sent back."""
     given = headers.get("x-request-id", ())
     if len(given) == 1 and REQUEST_ID.fullmatch(given[0]):
         return given[0]
-    return entropy.bytes(12).hex()
+    return ids.next()

@@ -12,7 +12,7 @@ class Mounts:
     """The dialects that are switched on. One with a host of its own answers nowhere else."""
 
     def __init__(self, mounts: Sequence[Mount]) -> None:
-        enabled = [mount for mount in mounts if mount.settings.enabled]
+        enabled = self._all = [mount for mount in mounts if mount.settings.enabled]
         self._hosts = {
             mount.settings.host.lower(): mount for mount in enabled if mount.settings.host
         }
@@ -23,6 +23,9 @@ class Mounts:
             for prefix in mount.dialect.prefixes
         ]
         self._prefixes = sorted(prefixes, key=lambda pair: -len(pair[0]))
+
+    def all(self) -> Sequence[Mount]:
+        return self._all
 
     def of_host(self, host_name: str) -> Mount | None:
         return self._hosts.get(host_name)

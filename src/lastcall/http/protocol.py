@@ -30,23 +30,12 @@ TITLES = {
 }
 
 
-def uvicorn_options() -> dict[str, Any]:
-    """For `uvicorn.Config`; the application itself reads what proxies say and logs requests."""
-    return {
-        "http": LimitedProtocol,
-        "loop": "uvloop",
-        "ws": "none",
-        "lifespan": "on",
-        "proxy_headers": False,
-        "server_header": False,
-        "access_log": False,
-        "log_config": None,
-        "timeout_keep_alive": IDLE_SECONDS,
-    }
-
-
 class LimitedProtocol(HttpToolsProtocol):
-    """Closes on heads that are too long or too slow, and does not let trailers pass for headers."""
+    """Closes on heads that are too long or too slow, and does not let trailers pass for headers.
+
+    What uvicorn makes for a request (scope, cycle, task) is made once its head is complete, and
+    time-outs only where something is really waited for.
+    """
 
     head_seconds = HEAD_SECONDS
 
@@ -59,7 +48,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # as uvicorn narrows it
-        self._begin()
+        self._time_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel()
@@ -73,25 +62,28 @@ class LimitedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._in_head and self._head_bytes > HEAD_BYTES:
-            self._refuse(431)
+        if self._in_head:
+            if self._head_bytes > HEAD_BYTES:
+                self._refuse(431)
+            elif self._timer is None:
+                self._time_head()
         elif self._rest_bytes - self._body_bytes > SPARE_BYTES + SPARE_FACTOR * self._body_bytes:
             self._refuse(400)
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._begin()
-        self._begun = True
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        self._head_bytes = 0
-        self._cancel()
-        super().on_headers_complete()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._in_head = self._begun = True
+        self._head_bytes = self._rest_bytes = self._body_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._in_head:
             super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._headed()
+        self._take_on()
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -105,9 +97,21 @@ class LimitedProtocol(HttpToolsProtocol):
         """What uvicorn calls for bytes that are not HTTP."""
         self._refuse(400)
 
-    def _begin(self) -> None:
-        self._in_head = True
-        self._head_bytes = self._rest_bytes = self._body_bytes = 0
+    def _headed(self) -> None:
+        """The head is complete."""
+        self._in_head = False
+        self._head_bytes = 0
+        self._cancel()
+
+    def _take_on(self) -> None:
+        """Give the request whose head is complete to the application, as uvicorn does."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers
+        super().on_headers_complete()
+
+    def _time_head(self) -> None:
         self._cancel()
         self._timer = self.loop.call_later(self.head_seconds, self._late)
 

@@ -19,6 +19,9 @@ class _CountedStore:
 
     def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
         self._store = store
+        self.peek = store.peek
+        self.era = store.era
+        self.touch = store.touch
         self._clock = clock
         self._checks = metrics.checks
 

@@ -38,10 +38,12 @@ class Metrics(Collector):
     """Every label has a small, fixed set of values: routes are patterns, and nobody is named.
 
     `checks` counts looked-up tokens by what was found; `standing` is what is asked for at each
-    scrape, and `work` what the store tells by itself.
+    scrape, and `work` what the store tells by itself. `folds` are called before a page is made,
+    by those who count for themselves, to add what they have.
     """
 
     def __init__(self) -> None:
+        self.folds: list[Callable[[], None]] = []
         self.work = StoreWork()
         self.standing = Standing()
         self.checks: dict[str, int] = dict.fromkeys(CHECKED, 0)
@@ -110,6 +112,8 @@ class Metrics(Collector):
             _note(self._logouts, (dialect,), seconds, COARSE)
 
     def page(self) -> bytes:
+        for fold in self.folds:
+            fold()
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:

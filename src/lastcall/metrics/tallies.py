@@ -31,9 +31,9 @@ class Tally:
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
 
-    def note(self, value: float) -> None:
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
+    def note(self, value: float, times: int = 1) -> None:
+        self.counts[bisect_left(self.bounds, value)] += times
+        self.total += value * times
 
     def upto(self, bounds: Sequence[float]) -> Iterator[tuple[float, int]]:
         """How many values were at most each of `bounds`, which are some of its own; then all."""
@@ -55,6 +55,10 @@ class RouteTally:
         self.check = False
         self.statuses: dict[int, int] = {}
         self.times = Tally()
+
+    def answer(self, status: int, times: int) -> None:
+        """Answered so often, and timed already, if at all."""
+        self.statuses[status] = self.statuses.get(status, 0) + times
 
     def answered(self, status: int, seconds: float) -> None:
         times = self.times

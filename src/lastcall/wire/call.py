@@ -90,9 +90,11 @@ class Trail:
     """What became of a call, for logs and figures: the route it matched and the refusal it met.
 
     `route` is the pattern, never the path, so that it is safe to print and bounded in number.
+    `check` says that it only checks a token.
     """
 
     route: str = ""
+    check: bool = False
     refused: AuthorityError | None = None
 
 

@@ -1,26 +1,51 @@
 """The dialect: one inbound wire, its routes, and how it says no."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from typing import Generic
 
 from lastcall.domain.errors import AuthorityError
-from lastcall.domain.types import DialectName
+from lastcall.domain.types import DialectName, TenantId
+from lastcall.ports import Env
 from lastcall.wire.call import Call, S
 from lastcall.wire.reply import Reply
 
 Handler = Callable[[Call[S]], Awaitable[Reply]]
 
+Quick = Callable[[bytes], bytes | None]
+"""From a bearer token, in ASCII, to the header lines of the 204 that says it is good.
+
+None when only the route's handler can tell. It counts as a use, and raises `AuthorityError`s.
+"""
+
+
+class Hot(Enum):
+    """Routes that are asked all the time; see docs/adr/0022.
+
+    Their handlers do not stream and set no time limits, so that they can be begun at once.
+    """
+
+    CHECK = "check"
+    """Only checks a token: what it answers well is counted, and not logged."""
+    CALL = "call"
+
 
 @dataclass(frozen=True, slots=True)
 class Route(Generic[S]):
-    """`methods` as a comma list, a path that may hold `{name}` segments, and who answers."""
+    """`methods` as a comma list, a path that may hold `{name}` segments, and who answers.
+
+    `quick` makes a short way to the handler's good answer to a GET that offers a bearer token,
+    for the tenant given; the last argument says that the host name alone chose it.
+    """
 
     methods: str
     path: str
     handler: Handler[S]
+    hot: Hot | None = None
+    quick: Callable[[Env, S, TenantId, bool], Quick] | None = None
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -60,6 +85,16 @@ class Dialect(Generic[S]):
         flags = re.IGNORECASE if self.fold_case else 0
         return tuple((route, _pattern(route.path, flags)) for route in self.routes)
 
+    @cached_property
+    def _known(self) -> Mapping[str, Sequence[tuple[Route[S], Mapping[str, str]]]]:
+        """What matches the paths that are written in the table as they are asked for."""
+        plain = (route.path for route in self.routes if "{" not in route.path)
+        return {path: self._matching(path) for path in plain}
+
+    def _matching(self, path: str) -> Sequence[tuple[Route[S], Mapping[str, str]]]:
+        found = ((route, pattern.fullmatch(path)) for route, pattern in self._table)
+        return [(route, match.groupdict()) for route, match in found if match is not None]
+
     async def answer(self, call: Call[S]) -> Reply:
         """Route, run, and turn a refusal into the vendor's words."""
         try:
@@ -79,13 +114,11 @@ class Dialect(Generic[S]):
 
     async def _handle(self, call: Call[S]) -> Reply:
         allow: list[str] = []
-        for route, pattern in self._table:
-            found = pattern.fullmatch(call.path)
-            if found is None:
-                continue
+        for route, segments in self._known.get(call.path) or self._matching(call.path):
             call.trail.route = route.path
+            call.trail.check = route.hot is Hot.CHECK
             if call.method in route.allowed:
-                return await route.handler(call.with_(segments=found.groupdict()))
+                return await route.handler(call.with_(segments=segments) if segments else call)
             allow.extend(route.allowed)
         return await self.unknown(call.with_(allow=tuple(dict.fromkeys(allow))))
 

@@ -4,7 +4,7 @@ from lastcall.dialects.multitech.calls import enter, log_in, log_out, who_am_i
 from lastcall.dialects.multitech.layout import LOGOUT, refuse, unknown
 from lastcall.dialects.multitech.settings import Settings
 from lastcall.domain.types import DialectName
-from lastcall.wire import Dialect, Route
+from lastcall.wire import Dialect, Hot, Route
 
 MULTITECH = Dialect(
     name=DialectName("multitech"),
@@ -12,8 +12,8 @@ MULTITECH = Dialect(
     prefixes=("/api/",),
     routes=(
         Route("GET,POST", "/api/login", log_in),
-        Route("GET,POST", LOGOUT, log_out),
-        Route("GET,POST", "/api/whoami", who_am_i),
+        Route("GET,POST", LOGOUT, log_out, Hot.CALL),
+        Route("GET,POST", "/api/whoami", who_am_i, Hot.CHECK),
     ),
     refuse=refuse,
     unknown=unknown,

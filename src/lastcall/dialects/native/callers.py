@@ -60,11 +60,11 @@ def offered(call: Call[Settings]) -> Offered | None:
     return Offered(token=cookie, by_cookie=True) if cookie else None
 
 
-def tenants(call: Call[Settings]) -> frozenset[TenantId]:
+def tenants(settings: Settings, tenant: TenantId, *, by_host: bool) -> frozenset[TenantId]:
     """Whose people may be known here: the host's tenant alone, or those the settings name."""
-    if call.tenant_by_host:
-        return frozenset({call.tenant})
-    return frozenset({call.tenant, *map(TenantId, call.settings.more_tenants)})
+    if by_host or not settings.more_tenants:
+        return frozenset({tenant})
+    return frozenset({tenant, *map(TenantId, settings.more_tenants)})
 
 
 async def known(
@@ -77,7 +77,7 @@ async def known(
     given = offered(call)
     if given is None:
         raise NotAuthenticated("nothing offered")
-    accepted = tenants(call)
+    accepted = tenants(call.settings, call.tenant, by_host=call.tenant_by_host)
     caller = await validate(
         call.env,
         call.tenant if len(accepted) == 1 else None,

@@ -31,7 +31,10 @@ async def log_in(call: Call[Settings]) -> Reply:
     if asked.cookie and cross_site(call):
         raise CsrfRefused("another site asked for a browser session")
     tenant = TenantId(asked.tenant) if asked.tenant is not None else call.tenant
-    may = tenant in tenants(call) and tenant in call.env.policies
+    may = (
+        tenant in tenants(call.settings, call.tenant, by_host=call.tenant_by_host)
+        and tenant in call.env.policies
+    )
     proven = await prove(
         call.env,
         tenant if may else call.tenant,

@@ -1,12 +1,15 @@
 """One operation of the native API: what its route and its description are made from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
 from lastcall.dialects.native.settings import Settings
-from lastcall.wire import Handler, Route
+from lastcall.domain.types import TenantId
+from lastcall.ports import Env
+from lastcall.wire import Handler, Hot, Quick, Route
 
 LOGIN_REFUSALS = (
     "bad-credentials",
@@ -47,6 +50,8 @@ class Operation:
     media: str = "application/json"
     refusals: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
+    hot: Hot | None = None
+    quick: Callable[[Env, Settings, TenantId, bool], Quick] | None = None
 
     @property
     def changes(self) -> bool:
@@ -55,4 +60,4 @@ class Operation:
     def route(self) -> Route[Settings]:
         """HEAD is answered like GET: no GET here changes anything."""
         methods = "GET,HEAD" if self.method == "GET" else self.method
-        return Route(methods, self.path, self.handler)
+        return Route(methods, self.path, self.handler, self.hot, self.quick)

@@ -14,6 +14,7 @@ from lastcall.dialects.native import (
 from lastcall.dialects.native.app_operations import APP_OPERATIONS
 from lastcall.dialects.native.operation import FACTOR_REFUSALS, LOGIN_REFUSALS, Operation
 from lastcall.dialects.native.problems import POSITION, REMAINING
+from lastcall.wire import Hot
 
 OPERATIONS = (
     Operation(
@@ -83,19 +84,9 @@ OPERATIONS = (
         summary="Is this token good? For nginx auth_request and Traefik ForwardAuth",
         handler=services.check,
         status=204,
-        headers=tuple(
-            f"X-Lastcall-{name}"
-            for name in (
-                "Subject",
-                "Username",
-                "Role",
-                "Session",
-                "Tenant",
-                "Dialect",
-                "Expires",
-                "Impersonator",
-            )
-        ),
+        headers=services.NAMES_IMPERSONATED,
+        hot=Hot.CHECK,
+        quick=services.check_at_once,
     ),
     Operation(
         method="POST",
@@ -108,6 +99,7 @@ OPERATIONS = (
         takes=(POSITION,),
         answer=shapes.Introspection,
         refusals=("locked-out",),
+        hot=Hot.CHECK,
         headers=(POSITION, REMAINING),
     ),
     Operation(
@@ -147,6 +139,7 @@ OPERATIONS = (
         id="endSession",
         summary="End one session",
         handler=sessions.end_session,
+        hot=Hot.CALL,
         answer=shapes.Receipt,
         refusals=("denied", "not-found", *FACTOR_REFUSALS),
         headers=("Clear-Site-Data", "Set-Cookie"),
@@ -157,6 +150,7 @@ OPERATIONS = (
         id="logout",
         summary="End every session in a scope or a preview; without a body, this one",
         handler=sessions.log_out,
+        hot=Hot.CALL,
         body=shapes.Logout,
         body_optional=True,
         takes=("Idempotency-Key",),

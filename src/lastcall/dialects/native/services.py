@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from urllib.parse import quote, unquote_plus
 
 from lastcall.authority.introspect import introspect
-from lastcall.dialects.native.callers import known
+from lastcall.authority.validate import Verdict, validate_again, validate_at_once
+from lastcall.dialects.native.callers import known, tenants
 from lastcall.dialects.native.positions import confirmed, written
 from lastcall.dialects.native.problems import POSITION, REMAINING, BadService
 from lastcall.dialects.native.reading import form_fields
@@ -16,12 +17,27 @@ from lastcall.dialects.native.views import amr_of
 from lastcall.domain.access import Caller
 from lastcall.domain.errors import Invalid, LockedOut, NotAuthenticated
 from lastcall.domain.session import Session, touched
-from lastcall.domain.token import same
+from lastcall.domain.token import hash_bytes, same
 from lastcall.domain.types import Duration, TenantId
-from lastcall.wire import Call, Reply, bearer, json_reply
+from lastcall.ports import Env, Found
+from lastcall.wire import Call, Quick, Reply, bearer, json_reply
 
 TOKEN_CHARACTERS = "!#$&'*+-.^_`|~"
 """What a header value may hold unchanged besides letters and digits (RFC 9110 5.6.2), less `%`."""
+
+MOST_TOLD = 16_384
+"""Tokens whose verdict is kept for the next check."""
+
+MOST_QUOTED = 4_096
+
+NAMES = tuple(
+    f"X-Lastcall-{name}"
+    for name in ("Subject", "Username", "Role", "Session", "Tenant", "Dialect", "Expires")
+)
+NAMES_IMPERSONATED = (*NAMES, "X-Lastcall-Impersonator")
+LINES, LINES_IMPERSONATED = (
+    "".join(f"{name.lower()}: %s\r\n" for name in names) for names in (NAMES, NAMES_IMPERSONATED)
+)
 
 WRONG_SECRETS = 30
 WINDOW = Duration(60_000)
@@ -38,21 +54,67 @@ async def check(call: Call[Settings]) -> Reply:
     except Invalid as error:
         raise NotAuthenticated(str(error)) from error
     caller, session = known_by.caller, known_by.session
-    shown = {
-        "Subject": caller.subject,
-        "Username": caller.username,
-        "Role": caller.role.name,
-        "Session": session.id,
-        "Tenant": caller.tenant,
-        "Dialect": session.dialect,
-        "Expires": str(session.expires // 1_000),
-    }
-    if session.impersonator is not None:
-        shown["Impersonator"] = session.impersonator
-    headers = tuple(
-        (f"X-Lastcall-{name}", quote(value, safe=TOKEN_CHARACTERS)) for name, value in shown.items()
+    values = _values(session, caller.username, caller.role.name)
+    names = NAMES if len(values) == len(NAMES) else NAMES_IMPERSONATED
+    return Reply(status=204, headers=tuple(zip(names, values, strict=True)))
+
+
+def check_at_once(env: Env, settings: Settings, tenant: TenantId, tenant_by_host: bool) -> Quick:
+    """`check` for one bearer token and nothing else, when it is good."""
+    accepted = tenants(settings, tenant, by_host=tenant_by_host)
+    wanted = tenant if len(accepted) == 1 else None
+
+    told: dict[bytes, tuple[Verdict, bytes]] = {}
+
+    def quick(token: bytes) -> bytes | None:
+        key = hash_bytes(token)
+        former = told.get(key)
+        if former is not None and validate_again(env, former[0]):
+            return former[1]
+        verdict = validate_at_once(env, wanted, key)
+        if verdict is None or (wanted is None and verdict.found.session.tenant not in accepted):
+            return None
+        lines = _text(verdict.found)
+        if len(told) >= MOST_TOLD:
+            told.clear()
+        told[key] = verdict, lines
+        return lines
+
+    return quick
+
+
+def _text(found: Found) -> bytes:
+    values = _values(found.session, found.subject.username, found.subject.role)
+    text = LINES if len(values) == len(NAMES) else LINES_IMPERSONATED
+    return (text % values).encode("ascii")
+
+
+class Quoted(dict[str, str]):
+    """Header values, percent-encoded where they must be; what comes again is remembered."""
+
+    def __missing__(self, value: str) -> str:
+        if len(self) >= MOST_QUOTED:
+            self.clear()
+        quoted = self[value] = quote(value, safe=TOKEN_CHARACTERS)
+        return quoted
+
+
+quoted = Quoted()
+
+
+def _values(session: Session, username: str, role: str) -> tuple[str, ...]:
+    """In the order of the names."""
+    shown, sitter = session.id, session.impersonator
+    values = (
+        quoted[session.subject],
+        quoted[username],
+        quoted[role],
+        shown if shown.isascii() and shown.isalnum() else quoted[shown],
+        quoted[session.tenant],
+        quoted[session.dialect],
+        str(session.expires // 1_000),
     )
-    return Reply(status=204, headers=headers)
+    return values if sitter is None else (*values, quoted[sitter])
 
 
 async def introspect_token(call: Call[Settings]) -> Reply:

@@ -30,7 +30,7 @@ from lastcall.dialects.rocketchat.words import (
 )
 from lastcall.domain.access import Permission
 from lastcall.domain.types import DialectName
-from lastcall.wire import Dialect, Route
+from lastcall.wire import Dialect, Hot, Route
 
 VIEW = Permission.SESSION_LIST_OTHERS
 END = Permission.SESSION_END_OTHERS
@@ -39,8 +39,8 @@ API = "/api/v1"
 
 ROUTES: tuple[Route[Settings], ...] = (
     Route("POST", LOGIN, log_in),
-    Route("POST,GET", f"{API}/logout", guarded(anything, log_out, rate=Rate.SPARED)),
-    Route("GET", f"{API}/me", guarded(anything, who_am_i)),
+    Route("POST,GET", f"{API}/logout", guarded(anything, log_out, rate=Rate.SPARED), Hot.CALL),
+    Route("GET", f"{API}/me", guarded(anything, who_am_i), Hot.CHECK),
     Route("GET", f"{API}/sessions/list", guarded(listing, list_own, licensed=True)),
     Route("GET", f"{API}/sessions/info", guarded(session_id, own_info, licensed=True)),
     Route(
@@ -57,23 +57,27 @@ ROUTES: tuple[Route[Settings], ...] = (
         "POST",
         f"{API}/sessions/logout.me",
         guarded(session_id, log_out_own, licensed=True, rate=Rate.SPARED),
+        Hot.CALL,
     ),
     Route(
         "POST",
         f"{API}/sessions/logout",
         guarded(session_id, log_out_any, needs=END, licensed=True, proof=Proof.REMEMBERED),
+        Hot.CALL,
     ),
     Route(
         "POST",
         f"{API}/users.logoutOtherClients",
         guarded(anything, log_out_others, rate=Rate.SPARED),
+        Hot.CALL,
     ),
     Route(
         "POST",
         f"{API}/users.removeOtherTokens",
         guarded(anything, remove_other_tokens, rate=Rate.SPARED),
+        Hot.CALL,
     ),
-    Route("POST", USERS_LOGOUT, guarded(user_id, log_out_user, rate=Rate.BY_HANDLER)),
+    Route("POST", USERS_LOGOUT, guarded(user_id, log_out_user, rate=Rate.BY_HANDLER), Hot.CALL),
     Route("POST", f"{API}/users.2fa.sendEmailCode", send_email_code),
     Route("POST", f"{API}/users.2fa.enableEmail", guarded(anything, enable_email)),
     Route(

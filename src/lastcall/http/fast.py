@@ -1,0 +1,321 @@
+"""The fast lane: hot requests are answered before an ASGI scope or a task exists for them.
+
+See docs/adr/0022. Whatever is not hot, not complete or in any way unusual is given to uvicorn's
+own protocol as it came, and so takes the ordinary lane.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Generator
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from lastcall.http.app import Assembly
+from lastcall.http.lane import METHODS, Lane, Shortcut
+from lastcall.http.protocol import IDLE_SECONDS, LimitedProtocol
+from lastcall.http.replies import BODILESS
+from lastcall.wire import Reply
+
+MOST_BODY = 16 * 1024
+"""Longer bodies take the ordinary lane, which bounds and times them."""
+
+MOST_LESSONS = 4
+"""How often a connection's heads are looked at for what they have in common."""
+
+HEAD_END = b"\r\n\r\n"
+
+
+def uvicorn_options() -> dict[str, Any]:
+    """For `uvicorn.Config`; the application itself reads what proxies say and logs requests."""
+    return {
+        "http": FastProtocol,
+        "loop": "uvloop",
+        "ws": "none",
+        "lifespan": "on",
+        "proxy_headers": False,
+        "server_header": False,
+        "access_log": False,
+        "log_config": None,
+        "timeout_keep_alive": IDLE_SECONDS,
+    }
+
+
+class Begun:
+    """A request whose answer waits for something: what uvicorn's protocol asks of its cycles."""
+
+    response_started = False
+    response_complete = False
+    disconnected = False
+    more_body = False
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
+        self.message_event = asyncio.Event()
+
+
+class Form:
+    """A request that was answered the short way, without its token.
+
+    The parser has read it. Whatever differs from it in a good token alone would be read alike: a
+    token whose hash is known holds nothing that could end a header.
+    """
+
+    __slots__ = ("after", "before", "end", "shortcut", "start")
+
+    def __init__(self, before: bytes, after: bytes, shortcut: Shortcut) -> None:
+        self.before, self.after = before, after
+        self.start, self.end = len(before), -len(after)
+        self.shortcut = shortcut
+
+
+class FastProtocol(LimitedProtocol):
+    """`_hot` is whether the request being read is for this lane; `_deaf` ignores what follows an
+    answer that closed the connection."""
+
+    _hot = False
+    _deaf = False
+    _between = True
+    _complete = 0
+    _lessons = 0
+    _last = 0.0
+    _form: Form | None = None
+    _answered: tuple[Shortcut, bytes] | None = None
+    _idle: asyncio.TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._parts: list[bytes] = []
+        application: object = self.app
+        self._application = application if isinstance(application, Assembly) else None
+        self._lane: Lane | None = self._application.lane if self._application else None
+
+    # --- what comes ---
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        form = self._form
+        if (
+            form is not None
+            and self._between
+            and data.startswith(form.before)
+            and data.endswith(form.after)
+            and self._good(form.shortcut, data[form.start : form.end])
+        ):
+            return
+        between, self._complete = self._between, 0
+        super().data_received(data)
+        if self._hot and not self.transport.is_closing():
+            self._hand_over()
+        if self._answered is not None and between and self._lessons < MOST_LESSONS:
+            self._learn(data, *self._answered)
+
+    def on_message_begin(self) -> None:
+        self._between = False
+        self._answered = None
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._headed()
+        if self._deaf:
+            return
+        if self._lane is not None and self._free() and self._lane.hot(self.url):
+            parser = self.parser
+            if (
+                parser.get_method() in METHODS
+                and not self.expect_100_continue
+                and not parser.should_upgrade()
+            ):
+                self._hot = True
+                self._parts.clear()
+                return
+        self._take_on()
+
+    def on_body(self, body: bytes) -> None:
+        if self._deaf:
+            return
+        if self._hot:
+            self._body_bytes += len(body)
+            self._parts.append(body)
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._between = True
+        self._complete += 1
+        if self._deaf:
+            return
+        if not self._hot:
+            super().on_message_complete()
+        elif self._body_bytes > MOST_BODY:
+            self._hand_over()
+            super().on_message_complete()
+        else:
+            self._hot = False
+            self._rest_bytes = self._body_bytes = 0
+            self._answer()
+
+    def _free(self) -> bool:
+        """Nothing that came before waits for its answer, and answers are being read."""
+        cycle: Any = self.cycle
+        return (cycle is None or cycle.response_complete) and not self.flow.write_paused
+
+    def _hand_over(self) -> None:
+        """To the ordinary lane, with what has come of the body."""
+        self._hot = False
+        self._take_on()
+        if self._parts:
+            HttpToolsProtocol.on_body(self, b"".join(self._parts))
+
+    # --- the short way ---
+
+    def _good(self, shortcut: Shortcut, token: bytes) -> bool:
+        """Answer, if the token is good."""
+        cycle: Any = self.cycle
+        if (cycle is not None and not cycle.response_complete) or self.flow.write_paused:
+            return False
+        state = self.server_state
+        answer = shortcut.good(token, state.default_headers)
+        if answer is None:
+            return False
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        self.transport.write(answer)
+        state.total_requests += 1
+        self._last = self.loop.time()
+        if self._idle is None:
+            self._idle = self.loop.call_later(self.timeout_keep_alive, self._look)
+        return True
+
+    def _learn(self, data: bytes, shortcut: Shortcut, token: bytes) -> None:
+        """Know the next request that is like this one, if this one is all that has come."""
+        self._lessons += 1
+        if self._complete != 1 or not data.startswith(b"GET ") or data.count(token) != 1:
+            return
+        if data.endswith(HEAD_END) and data.count(HEAD_END) == 1:
+            before, _, after = data.partition(token)
+            self._form = Form(before, after, shortcut)
+
+    # --- the hot routes' own handlers ---
+
+    def _answer(self) -> None:
+        parser, lane, application = self.parser, self._lane, self._application
+        assert lane is not None
+        assert application is not None
+        version, method = parser.get_http_version(), parser.get_method()
+        keep_alive = version != "1.0" and parser.should_keep_alive()
+        if method == b"GET" and keep_alive and version == "1.1" and not self._parts:
+            offered = lane.shortcut(self.url, self.headers)
+            if offered is not None and self._good(*offered):
+                self._answered = offered
+                return
+        url = httptools.parse_url(self.url)
+        scope = {
+            "http_version": version,
+            "method": method.decode("ascii"),
+            "scheme": self.scheme,
+            "path": url.path.decode("ascii"),
+            "query_string": url.query or b"",
+            "headers": self.headers,
+            "client": self.client,
+        }
+        self._begin(application.at_once(scope, b"".join(self._parts)), keep_alive)
+
+    def _begin(self, answering: Coroutine[Any, None, Reply], keep_alive: bool) -> None:
+        """Answer at once, or let a task wait for whatever the answer waits for."""
+        try:
+            waits_for = answering.send(None)
+        except StopIteration as done:
+            self._done(keep_alive=self._write(done.value, keep_alive=keep_alive))
+            return
+        begun = Begun(keep_alive=keep_alive)
+        self.cycle = begun  # type: ignore[assignment]  # all that is asked of one
+        task = self.loop.create_task(self._finish(begun, answering, waits_for))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _finish(
+        self, begun: Begun, answering: Coroutine[Any, None, Reply], waits_for: Any
+    ) -> None:
+        try:
+            reply = await Resumed(answering, waits_for)
+            if self.flow.write_paused and not begun.disconnected:
+                await self.flow.drain()
+        except BaseException:
+            self.transport.close()
+            raise
+        finally:
+            begun.response_complete = True
+        if begun.disconnected or self.transport.is_closing():
+            return
+        if not self._write(reply, keep_alive=begun.keep_alive):
+            self.transport.close()
+        self.on_response_complete()
+
+    def _write(self, reply: Reply, *, keep_alive: bool) -> bool:
+        """As uvicorn writes it; whether the connection goes on."""
+        lines = [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
+        said = False
+        for name, value in reply.headers:
+            lines.append(f"{name.lower()}: {value}\r\n".encode("latin-1"))
+            if name.lower() == "connection":
+                said = said or "close" in value.lower()
+        if reply.status not in BODILESS:
+            lines.append(b"content-length: %d\r\n" % len(reply.body))
+        if not keep_alive and not said:
+            lines.append(b"connection: close\r\n")
+        body = b"" if reply.status in BODILESS else reply.body
+        self.transport.write(b"".join((STATUS_LINE[reply.status], *lines, b"\r\n", body)))
+        return keep_alive and not said
+
+    def _done(self, *, keep_alive: bool) -> None:
+        self.server_state.total_requests += 1
+        if not keep_alive:
+            self._deaf = True
+            self.transport.close()
+            return
+        self._last = self.loop.time()
+        if self._idle is None:
+            self._idle = self.loop.call_later(self.timeout_keep_alive, self._look)
+
+    def _look(self) -> None:
+        """Close what has been idle for long enough; whoever else keeps time here is left to it."""
+        self._idle = None
+        if self.timeout_keep_alive_task is not None or not (self._between and self._free()):
+            return
+        rest = self._last + self.timeout_keep_alive - self.loop.time()
+        if rest > 0:
+            self._idle = self.loop.call_later(rest, self._look)
+        else:
+            self.timeout_keep_alive_handler()
+
+
+class Resumed:
+    """The rest of a coroutine that has been begun outside of any task, to be awaited in one."""
+
+    __slots__ = ("_answering", "_first")
+
+    def __init__(self, answering: Coroutine[Any, None, Reply], first: Any) -> None:
+        self._answering = answering
+        self._first = [first]
+
+    def __await__(self) -> Generator[Any, None, Reply]:
+        return self  # type: ignore[return-value]  # all of a generator that awaiting makes use of
+
+    def __iter__(self) -> "Resumed":
+        return self
+
+    def __next__(self) -> Any:
+        """What it waits for; at first, what it has been waiting for all along."""
+        return self._first.pop() if self._first else self._answering.send(None)
+
+    def throw(self, *error: Any) -> Any:
+        self._first.clear()
+        return self._answering.throw(*error)
+
+    def close(self) -> None:
+        self._answering.close()
