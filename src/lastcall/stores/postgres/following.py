@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 
@@ -94,22 +94,34 @@ class Peer:
     until: float
 
 
+class Come(NamedTuple):
+    """How far a node had come before a reading: the batch of its last change, and up to where it
+    knows that all is durable."""
+
+    seq: int
+    tip: str | None
+    vouched: int
+
+
 class Head:
-    """What one reading brought: where the feed is, up to where somebody vouches, the batch this
-    node came up to if that is still known, and new rows."""
+    """What one reading brought: where the feed is, up to where somebody vouches, new rows.
 
-    __slots__ = ("epoch", "rows", "seq", "tip", "vouched")
+    `other` is that the database does not have what the node had come to before it read.
+    """
 
-    def __init__(self, rows: Sequence[Any]) -> None:
+    __slots__ = ("before", "epoch", "other", "rows", "seq", "vouched")
+
+    def __init__(self, before: Come, rows: Sequence[Any]) -> None:
+        self.before = before
         self.epoch: str = rows[0][0]
         self.seq: int = rows[0][1]
         self.vouched: int = rows[0][2]
-        self.tip: str | None = rows[0][3]
+        self.other: bool = self.seq < before.seq or rows[0][3] not in (None, before.tip)
         self.rows = [row[4:] for row in rows if row[4] is not None]
 
 
-async def read(db: Db, after: int, within: float) -> Head:
-    return Head([tuple(row) for row in await db.fetch(READ, after, timeout=within)])
+async def read(db: Db, before: Come, within: float) -> Head:
+    return Head(before, [tuple(row) for row in await db.fetch(READ, before.seq, timeout=within)])
 
 
 class Absorbed(Enum):
@@ -128,6 +140,9 @@ class Followed(Protocol):
 
     position: int
     vouched: int
+
+    @property
+    def come(self) -> Come: ...
 
     def absorb(self, head: Head, upto: int) -> Absorbed:
         """Apply what is new, up to that number, at most. Raises `RolledBack`."""
@@ -308,7 +323,7 @@ class Following:
         store = self._store
         end = now() + self._server.answering
         while True:
-            head = await read(db, store.position, self._server.answering)
+            head = await read(db, store.come, self._server.answering)
             self.behind = max(0, head.seq - store.position)
             if head.seq > max(head.vouched, store.vouched):
                 await self._renew(db)

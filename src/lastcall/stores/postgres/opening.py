@@ -74,8 +74,9 @@ async def open_store(
 ) -> PostgresStore:
     """A node that follows and may write.
 
-    An empty database gets its tables. Raises `SchemaWrong`, `NameTaken`, `RolledBack`, or another
-    `StoreUnavailable`.
+    An empty database gets its tables. With `accept_rollback` every session in the database is
+    revoked, whatever the witness says: a restored one carries no mark of it. Raises
+    `SchemaWrong`, `NameTaken`, `RolledBack`, or another `StoreUnavailable`.
     """
     server = server.within(name.lease)
     name = replace(name, instance=uuid4().hex)
@@ -91,13 +92,10 @@ async def open_store(
         version = await schema.check(db)
         await share(db, shared)
         loaded = await load(db)
-        seen = watch.read() if watch is not None else None
-        try:
-            await compare(db, loaded, seen)
-        except RolledBack:
-            if not accept_rollback:
-                raise
-            loaded = await revoke_everything(db, loaded, seen)
+        if accept_rollback:
+            loaded = await revoke_everything(db, loaded, _remembered(watch))
+        else:
+            await compare(db, loaded, watch.read() if watch is not None else None)
         await register(db, name, loaded.seq, version)
         offset = await _offset(db)
     except TROUBLE as error:
@@ -128,6 +126,14 @@ async def share(db: Db, value: str) -> None:
         raise NotShared(
             "the key file is not the one of the other nodes: give this node a copy of theirs"
         )
+
+
+def _remembered(watch: Witness | None) -> Sighting | None:
+    """What is known of the database that was lost, if anything."""
+    try:
+        return watch.read() if watch is not None else None
+    except RolledBack:
+        return None
 
 
 async def compare(db: Db, loaded: Loaded, seen: Sighting | None) -> None:

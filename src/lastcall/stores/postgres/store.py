@@ -30,7 +30,7 @@ from lastcall.stores.postgres.connecting import TROUBLE, Db, Server, unavailable
 from lastcall.stores.postgres.distances import Distances
 from lastcall.stores.postgres.doubts import Doubt, Doubts
 from lastcall.stores.postgres.errors import RolledBack
-from lastcall.stores.postgres.following import Absorbed, Following, Head, Name, now
+from lastcall.stores.postgres.following import Absorbed, Come, Following, Head, Name, now
 from lastcall.stores.postgres.history import records
 from lastcall.stores.postgres.loading import Loaded, load
 from lastcall.stores.postgres.turns import Step, Turns, Writing, again, no_step
@@ -262,16 +262,21 @@ class PostgresStore(IndexStore):
 
     # --- what turns and following make of it ---
 
+    @property
+    def come(self) -> Come:
+        return Come(self.position, self.tip, self.vouched)
+
     def absorb(self, head: Head, upto: int) -> Absorbed:
         self._compare(head)
-        other = head.seq < self.position or head.tip not in (None, self.tip)
         if self.writing is None:
-            if other:
+            if head.other and head.before.seq == self.position:
                 return Absorbed.GAP
             for row in head.rows:
                 if self.position + 1 == row[0] <= upto:
                     self._apply(row)
-        if self.position == head.seq:
+        elif head.other:
+            return Absorbed.BLOCKED
+        if self.position >= head.seq:
             return Absorbed.ALL
         if self.writing is not None:
             own = head.rows and head.rows[-1][:2] == (self.writing.seq, self.writing.batch.id)
@@ -281,14 +286,14 @@ class PostgresStore(IndexStore):
 
     def _compare(self, head: Head) -> None:
         """Raises `RolledBack` for a database that lacks what it was proven to have."""
+        before = head.before
         if head.epoch != self.epoch:
             raise RolledBack("the database has begun another epoch: it was restored")
-        if head.seq < self.vouched:
-            raise RolledBack(
-                f"the database is older than this node has seen it: {head.seq}, not {self.vouched}"
-            )
-        if self.position == self.vouched and head.tip not in (None, self.tip):
-            raise RolledBack(f"change {self.position} is not the one this node has seen")
+        if head.seq < before.vouched:
+            seen = f"it ends at change {head.seq} and was seen at {before.vouched}"
+            raise RolledBack(f"the database is older than this node has seen it: {seen}")
+        if head.other and before.seq <= before.vouched:
+            raise RolledBack(f"change {before.seq} is not the one this node has seen")
 
     def _apply(self, row: Sequence[Any]) -> None:
         seq, batch, _node, at, changes = row

@@ -32,7 +32,7 @@ from lastcall.stores.postgres.connecting import (
 )
 from lastcall.stores.postgres.doubts import Doubt
 from lastcall.stores.postgres.errors import RolledBack
-from lastcall.stores.postgres.following import Absorbed, Head, read
+from lastcall.stores.postgres.following import Absorbed, Come, Head, read
 
 log = structlog.stdlib.get_logger("store")
 
@@ -114,6 +114,9 @@ class Writes(Protocol):
     position: int
     vouched: int
     writing: Writing | None
+
+    @property
+    def come(self) -> Come: ...
 
     def absorb(self, head: Head, upto: int) -> Absorbed: ...
     def add_uses(self, batch: Batch) -> None:
@@ -262,7 +265,7 @@ class Turns:
         await db.execute(TAKE, timeout=within)
         self.observer.waited_turn(perf_counter() - waiting)
         while True:
-            head = await read(db, store.position, within)
+            head = await read(db, store.come, within)
             match store.absorb(head, head.seq):
                 case Absorbed.ALL:
                     if head.vouched > store.vouched:
@@ -350,7 +353,7 @@ class Turns:
         self._warned = Warned(db)
         store = self._store
         await db.execute(TAKE, timeout=self._server.answering)
-        head = await read(db, writing.seq - 1, self._server.answering)
+        head = await read(db, store.come, self._server.answering)
         if head.epoch != store.epoch or head.seq < store.vouched:
             raise RolledBack("the database is older than this node has seen it")
         own = await db.fetchval(OWN, writing.seq)
