@@ -55,14 +55,13 @@ async def _ready(store: Store, state: Readiness, figures: Metrics) -> Reply:
 
 
 async def _figures(store: Store, state: Readiness, figures: Metrics, clock: Clock) -> Reply:
-    """The gauges that must be asked for stay as they were when the store cannot answer."""
+    """How the store stands is asked for also while it can vouch for nothing."""
     answers = await _store_answers(store)
     figures.standing.answers = answers
     figures.standing.ready = answers and state.caught_up and not state.draining
-    if answers:
-        figures.standing.condition = store.condition()
-        due, now = store.next_due(), clock.now()
-        figures.show_outbox(store.outbox_depth(), Duration(0 if due is None else max(0, now - due)))
+    figures.standing.condition = store.condition()
+    due, now = store.next_due(), clock.now()
+    figures.show_outbox(store.outbox_depth(), Duration(0 if due is None else max(0, now - due)))
     return Reply(body=figures.page(), headers=(("Content-Type", metrics.CONTENT_TYPE),))
 
 

@@ -20,7 +20,7 @@ FILES = ("", "-wal")
 
 @dataclass(slots=True)
 class Standing:
-    """What could not be asked stays as it was. `start` in seconds, from the process's beginning
+    """As it was last asked. `start` in seconds, from the process's beginning
     until it listened; `restored` since the epoch. `folder` is where the disk must not become full,
     `file` the database."""
 
