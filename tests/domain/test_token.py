@@ -1,11 +1,12 @@
 """Tokens, what is derived from them, and how secrets are compared."""
 
 import hashlib
+from base64 import b32encode
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastcall.domain.token import derive, digest_password, hash_token, same
+from lastcall.domain.token import ID_BYTES, derive, digest_password, hash_token, id_text, same
 
 anything = st.text(st.characters(codec=None), max_size=40)
 
@@ -26,3 +27,8 @@ def test_a_derived_secret_belongs_to_one_token_and_one_purpose() -> None:
     assert derive("token", "csrf") == derive("token", "csrf")
     assert derive("token", "csrf") != derive("token", "other")
     assert derive("token", "csrf") != derive("tokem", "csrf")
+
+
+@given(st.binary(min_size=ID_BYTES, max_size=ID_BYTES))
+def test_an_id_is_base32_in_small_letters(random: bytes) -> None:
+    assert id_text(random) == b32encode(random).decode("ascii").lower()

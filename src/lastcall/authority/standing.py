@@ -28,7 +28,10 @@ async def standing(tx: Transaction, caller: Caller, now: Instant) -> Caller:
             raise NotAuthenticated("the session has ended")
     elif subject.version > caller.as_of:
         raise NotAuthenticated("the account has changed since the credentials were checked")
-    return replace(caller, role=role_in(subject, session), session=session)
+    role = role_in(subject, session)
+    if role is caller.role and session is caller.session:
+        return caller
+    return replace(caller, role=role, session=session)
 
 
 async def account_of(tx: Transaction, caller: Caller) -> Subject:

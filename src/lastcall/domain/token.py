@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from base64 import b32encode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 
 from lastcall.domain.types import TokenHash
 
@@ -19,9 +19,18 @@ def secret_text(random: bytes) -> str:
     return urlsafe_b64encode(random).rstrip(b"=").decode("ascii")
 
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+
+
 def id_text(random: bytes) -> str:
-    """Random bytes as an id that may be shown: base32 in small letters, 24 for `ID_BYTES`."""
-    return b32encode(random).decode("ascii").lower()
+    """Random bytes as an id that may be shown: base32 in small letters, 24 for `ID_BYTES`.
+
+    The number of bytes is a multiple of five, so that nothing is padded.
+    """
+    number = int.from_bytes(random)
+    places = range(len(random) * 8 - 10, -1, -10)
+    return "".join([_PAIRS[number >> place & 1023] for place in places])
 
 
 def hash_token(token: str) -> TokenHash:

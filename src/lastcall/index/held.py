@@ -5,7 +5,7 @@ ready; for the others one is made when somebody asks, and forgotten when its pla
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from socket import AF_INET, inet_ntop, inet_pton
 from sys import intern
 from weakref import WeakValueDictionary
@@ -79,9 +79,9 @@ ProfileKey = tuple[
 class Profiles:
     """One profile of each sort, for as long as a session has it."""
 
-    def __init__(self) -> None:
+    def __init__(self, ready: Ready | None = None) -> None:
         self._known: WeakValueDictionary[ProfileKey, Profile] = WeakValueDictionary()
-        self._ready = Ready()
+        self._ready = ready or Ready()
 
     def profile(self, key: ProfileKey) -> Profile:
         found = self._known.get(key)
@@ -165,8 +165,8 @@ class Held(msgspec.Struct, gc=False, eq=False):
         """End it; or, with None, take its end back."""
         self.ended = end
         if isinstance(self.own, Session):
-            self.own = replace(self.own, ended=end)
-            self.pack()
+            self.own = _copied(self.own)
+            _put_ended(self.own, end)
 
     def put(self, profiles: Profiles, session: Session) -> None:
         """Be that session from now on; its id, tenant, subject and serial are what they were."""
@@ -256,12 +256,12 @@ def _packed(one: Session) -> bytes | Session:
     if more == _NOTHING_MORE:
         more = ()
     if any(factor.context for factor in one.factors):
-        return replace(one)
+        return _copied(one)
     proven = [factor.at for factor in one.factors]
     try:
         return pack(one.serial, one.created, one.last_seen, one.address, one.port, proven, more)
     except (OverflowError, UnicodeEncodeError):
-        return replace(one)
+        return _copied(one)
 
 
 def _factors(methods: Sequence[Method], created: int, proven: Sequence[int]) -> tuple[Factor, ...]:
@@ -298,6 +298,16 @@ _new = object.__new__
     _put_impersonator,
     _put_ended,
 ) = (vars(Session)[field.name].__set__ for field in fields(Session))
+
+
+_SLOTS = [(vars(Session)[field.name].__set__, field.name) for field in fields(Session)]
+
+
+def _copied(session: Session) -> Session:
+    copy: Session = _new(Session)
+    for put, name in _SLOTS:
+        put(copy, getattr(session, name))
+    return copy
 
 
 def _made(held: Held, own: bytes) -> Session:

@@ -97,26 +97,26 @@ class Index:
         self.era += 1
         shelf = self.shelf(tenant)
         match before if after is None else after:
-            case Session():
-                shelf.place_session(_as(Session, before), _as(Session, after))
+            case int() as serial:
+                shelf.serial = Serial(serial)
             case Record() as record:
                 undone = after is None
                 self.seq = record.seq - 1 if undone else record.seq
                 self.digest = record.previous if undone else record.digest
-            case Strikes():
-                shelf.place_strikes(_as(Strikes, before), _as(Strikes, after))
             case Receipt():
                 shelf.place_receipt(_as(Receipt, before), _as(Receipt, after))
+            case Session():
+                shelf.place_session(_as(Session, before), _as(Session, after))
+            case Delivery() | Attempt() | Client() | AccountName():
+                shelf.outbox.place(_outbox(before), _outbox(after))
+            case Strikes():
+                shelf.place_strikes(_as(Strikes, before), _as(Strikes, after))
             case Subject():
                 shelf.place_subject(_as(Subject, before), _as(Subject, after))
             case Code():
                 shelf.place_code(_as(Code, before), _as(Code, after))
-            case Delivery() | Attempt() | Client() | AccountName():
-                shelf.outbox.place(_outbox(before), _outbox(after))
             case Preview() | Plan() | Remembered():
                 shelf.intentions.place(_intended(before), _intended(after))
-            case serial:
-                shelf.serial = Serial(serial or 0)
 
     def end_together(self, ended: EndedTogether) -> None:
         self.era += 1

@@ -65,6 +65,7 @@ class IndexTransaction(OutboxRows):
     def __init__(self, index: Index, tenant: TenantId, history: History) -> None:
         super().__init__(index, tenant)
         self._history = history
+        self._begun: dict[ReceiptId, int] = {}
 
     # --- serials and subjects ---
 
@@ -276,6 +277,7 @@ class IndexTransaction(OutboxRows):
         self._own(revocation.tenant)
         if revocation.id in self._shelf.receipts:
             raise Conflict("the receipt id is taken")
+        self._begun[revocation.id] = len(self.changes)
         self._change(None, Receipt(revocation=revocation, sessions_ended=0, complete=False))
 
     async def receipt(self, id: ReceiptId) -> Receipt | None:
@@ -285,9 +287,17 @@ class IndexTransaction(OutboxRows):
         before = self._shelf.receipts.get(id)
         if before is None:
             raise NotFound("no such receipt")
-        total = before.sessions_ended + ended
-        done = before.complete or complete
-        self._change(before, replace(before, sessions_ended=total, complete=done))
+        after = Receipt(
+            revocation=before.revocation,
+            sessions_ended=before.sessions_ended + ended,
+            complete=before.complete or complete,
+        )
+        begun = self._begun.get(id)
+        if begun is None:
+            self._change(before, after)
+        else:  # written once, as it is in the end
+            self._index.place(self.tenant, before, after)
+            self.changes[begun] = Changed(self.tenant, None, after)
 
     # --- strikes and codes ---
 

@@ -12,7 +12,8 @@ from lastcall.domain.plan import Plan, Preview, Remembered
 from lastcall.domain.types import TenantId
 
 Value = str | int | bytes | None
-Statement = tuple[str, tuple[Value, ...]]
+Values = tuple[Value, ...]
+Statement = tuple[str, Values]
 Put = Client | AccountName | Attempt | Preview | Plan | Remembered
 Row = Put | Delivery
 
@@ -124,8 +125,11 @@ def _attempt(one: Attempt) -> tuple[Value, ...]:
     )
 
 
+_json = msgspec.json.Encoder().encode
+
+
 def json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+    return _json(value).decode()
 
 
 CLIENTS = "SELECT tenant, body FROM clients ORDER BY tenant, id"

@@ -1,7 +1,9 @@
 """The statements that write: one for each change, each checked to have found its row."""
 
 from collections.abc import Iterable
+from functools import cache
 
+import msgspec
 from apsw import Connection
 
 from lastcall.domain.attempts import Code, Strikes
@@ -22,7 +24,7 @@ from lastcall.domain.types import TenantId
 from lastcall.index import Change, EndedTogether, Fact, Touched
 from lastcall.stores.sqlite import outbox
 from lastcall.stores.sqlite.agents import Agents
-from lastcall.stores.sqlite.outbox import Row, Statement, Value, json
+from lastcall.stores.sqlite.outbox import Row, Statement, Value, Values, json
 
 PUT_SERIAL = """
 INSERT INTO tenants (tenant, serial) VALUES (?, ?)
@@ -52,6 +54,10 @@ WHERE tenant = ? AND serial = ? AND ended_at IS NULL
 """
 END_SESSION = """
 UPDATE sessions SET ended_at = ?, ended_why = ?, ended_by = ?, last_seen = ?
+WHERE tenant = ? AND serial = ? AND ended_at IS NULL
+"""
+END_ONE = """
+UPDATE sessions SET ended_at = ?, ended_why = ?, ended_by = ?
 WHERE tenant = ? AND serial = ? AND ended_at IS NULL
 """
 END_TOGETHER = """
@@ -86,28 +92,65 @@ DROP_CODE = "DELETE FROM codes WHERE tenant = ? AND subject = ? AND purpose = ?"
 
 ADD_RECORD = "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
+FEW = 3
+"""Rows that one statement each ends more quickly than one statement that takes a list."""
+
 MAX_INTEGER = 2**63 - 1
+
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class OutOfStep(Exception):
     """A row is not on disk as it is in memory."""
 
 
-def execute(db: Connection, statement: Statement) -> None:
-    """Raises `OutOfStep` unless the rows it is about were there; a use may come too late."""
-    sql, values = statement
-    db.execute(sql, values)
-    if sql is TOUCH_SESSION:
-        return
-    expected = str(values[-1]).count(",") + 1 if sql is END_TOGETHER else 1
-    if db.changes() != expected:
-        raise OutOfStep(f"{sql.split()[0]} changed {db.changes()} rows")
+def execute(db: Connection, statements: Iterable[Statement]) -> None:
+    """Many at once: what is of one table stays in order, and goes together where it is of a kind.
+
+    Raises `OutOfStep` unless each row they are about was there; a use may come too late.
+    """
+    tables: dict[str, list[tuple[str, list[Values]]]] = {}
+    for sql, values in statements:
+        runs = tables.setdefault(_table(sql), [])
+        if runs and runs[-1][0] is sql:
+            runs[-1][1].append(values)
+        else:
+            runs.append((sql, [values]))
+    for runs in tables.values():
+        for sql, rows in runs:
+            _run(db, sql, rows)
+
+
+def _run(db: Connection, sql: str, rows: list[Values]) -> None:
+    if sql is PUT_SERIAL:
+        rows = list({tenant: (tenant, serial) for tenant, serial in rows}.values())
+    before = db.total_changes()
+    db.executemany(sql, rows)
+    changed = db.total_changes() - before
+    expected = len(rows)
+    if sql is END_TOGETHER:
+        expected = sum(str(values[-1]).count(",") + 1 for values in rows)
+    if changed != expected and sql is not TOUCH_SESSION:
+        raise OutOfStep(f"{sql.split()[0]} changed {changed} rows, not {expected}")
+
+
+@cache
+def _table(sql: str) -> str:
+    """`INSERT INTO it`, `UPDATE it`, `DELETE FROM it`."""
+    words = sql.split()
+    return words[1] if words[0] == "UPDATE" else words[2]
 
 
 def statements(changes: Iterable[Change], agents: Agents) -> list[Statement]:
     """Raises `Invalid` for values no database can hold, such as half a surrogate pair."""
     try:
-        found = [_changing(change, agents) for change in changes]
+        found: list[Statement] = []
+        for change in changes:
+            if isinstance(change, EndedTogether) and len(change.rows) <= FEW:
+                found += _one_by_one(change)
+            else:
+                found.append(_changing(change, agents))
         found[:0] = agents.new()
         for _, values in found:
             _storable(values)
@@ -120,12 +163,14 @@ def statements(changes: Iterable[Change], agents: Agents) -> list[Statement]:
     return found
 
 
-def _storable(values: Iterable[Value]) -> None:
+def _storable(values: Values) -> None:
+    """Raises what the encoder raises, which looks at every text and number."""
+    try:
+        _encode(values)
+    except OverflowError as error:
+        raise Invalid("number", "is too large to be stored") from error
     for value in values:
-        if isinstance(value, str):
-            if not value.isascii():
-                value.encode()
-        elif isinstance(value, int) and abs(value) > MAX_INTEGER:
+        if type(value) is int and value > MAX_INTEGER:
             raise Invalid("number", "is too large to be stored")
 
 
@@ -180,6 +225,12 @@ def _session(one: Session, *, gone: bool) -> Statement:
         return END_SESSION, (end.at, end.why, end.by, one.last_seen, *key)
     secrets = (one.token_hash, one.token_expires, one.refresh_hash, b"".join(one.spent))
     return RENEW_SESSION, (*secrets, json(one.factors), json(one.participants), *key)
+
+
+def _one_by_one(ended: EndedTogether) -> Iterable[Statement]:
+    end = ended.end
+    for serial in ended.serials:
+        yield END_ONE, (end.at, end.why, end.by, ended.tenant, serial)
 
 
 def _together(ended: EndedTogether) -> Statement:

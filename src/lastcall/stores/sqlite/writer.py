@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from time import perf_counter
@@ -163,9 +164,7 @@ class Writer:
         seen = _after(self._sighting, batch)
         self._step("taken")
         self._db.execute("BEGIN IMMEDIATE")
-        for entry in batch:
-            for one in entry.statements:
-                execute(self._db, one)
+        execute(self._db, chain.from_iterable(entry.statements for entry in batch))
         self._db.execute(ADVANCE_HEAD, (seen.batch, seen.latest))
         self._step("written")
         syncing = perf_counter()
