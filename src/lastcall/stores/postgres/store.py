@@ -101,6 +101,7 @@ class PostgresStore(IndexStore):
         self.feed = IndexFeed(loaded.epoch, loaded.seq, self._confirmed)
         self._witness = witness
         self._doubts = Doubts()
+        self._undurable = self._doubts.about
         self._distances = Distances()
         self._uses_at: dict[Held, Instant] = {}
         self._touching = False
