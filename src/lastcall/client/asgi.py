@@ -1,15 +1,17 @@
 """Middleware for every ASGI application: Starlette, FastAPI, Litestar, Django under ASGI."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+import ssl as tls
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from lastcall.client.guard import SessionGuard
 from lastcall.client.identity import CannotKnow, Identity, Verdict
 from lastcall.client.rules import Refusal, Rules, SessionEnded, not_known, verdict
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
+Scope = Any
+Message = Any
+"""Mappings; what each framework calls them differs too much for one type."""
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -34,10 +36,17 @@ class LastcallMiddleware:
         required: bool = True,
         cookie: str = "",
         public: Sequence[str] = (),
-        **settings: Any,
+        url: str = "",
+        service: str = "",
+        secret: str = "",
+        lease: float = 2.0,
+        entries: int = 100_000,
+        patience: float = 2.0,
+        ssl: tls.SSLContext | None = None,
     ) -> None:
-        """`settings`: `url`, `service`, `secret` and whatever else `SessionGuard` takes."""
-        self.guard = guard or SessionGuard(**settings)
+        self.guard = guard or SessionGuard(
+            url, service, secret, lease=lease, entries=entries, patience=patience, ssl=ssl
+        )
         self._app = app
         self._own = guard is None
         self._rules = Rules(required=required, cookie=cookie, public=public)

@@ -1,6 +1,6 @@
 """Middleware for Django, under WSGI and ASGI alike."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -14,8 +14,8 @@ from lastcall.client.rules import (
     Rules,
     judge,
     judge_async,
-    still_async,
     while_it_lasts,
+    while_it_lasts_async,
 )
 from lastcall.client.threaded import ThreadedGuard
 
@@ -77,11 +77,11 @@ class LastcallMiddleware:
     def _watched(self, response: Any, token: str | None) -> Any:
         if token is None or not getattr(response, "streaming", False):
             return response
-        pieces = response.streaming_content
-        if getattr(response, "is_async", False):
-            response.streaming_content = _while_it_lasts(pieces, self.guard, token)
-        else:
-            response.streaming_content = while_it_lasts(pieces, self.guard, token)
+        is_async = getattr(response, "is_async", False)
+        lasting = while_it_lasts_async if is_async else while_it_lasts
+        response.streaming_content = lasting(
+            response.streaming_content, self.guard, token, response.headers.get("Content-Type")
+        )
         return response
 
 
@@ -89,14 +89,6 @@ class LastcallMiddleware:
 def _guard(given: tuple[tuple[str, Any], ...]) -> ThreadedGuard:
     """One for all that ask with the same settings: Django builds middleware more than once."""
     return ThreadedGuard(**dict(given))
-
-
-async def _while_it_lasts(
-    pieces: AsyncIterator[bytes], guard: ThreadedGuard, token: str
-) -> AsyncIterator[bytes]:
-    async for piece in pieces:
-        await still_async(guard, token)
-        yield piece
 
 
 def _response(refusal: Refusal) -> Any:

@@ -46,5 +46,7 @@ class Lastcall:
     def _after(self, response: Response) -> Response:
         token = g.get("lastcall_token")
         if token and response.is_streamed:
-            response.response = while_it_lasts(response.iter_encoded(), self.guard, token)
+            response.response = while_it_lasts(
+                response.iter_encoded(), self.guard, token, response.content_type
+            )
         return response

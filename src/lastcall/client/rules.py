@@ -1,7 +1,7 @@
 """What middleware of every framework has in common: the token of a request, and how to say no."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lastcall.client.identity import CannotKnow, Identity
@@ -109,11 +109,39 @@ def verdict(rules: Rules, token: str | None, who: Identity | None) -> Identity |
     return who
 
 
-def while_it_lasts(pieces: Iterable[bytes], guard: ThreadedGuard, token: str) -> Iterator[bytes]:
-    """An answer in pieces, none of them after the session has ended. Raises `SessionEnded`."""
+def while_it_lasts(
+    pieces: Iterable[bytes], guard: ThreadedGuard, token: str, kind: str | None
+) -> Iterator[bytes]:
+    """An answer of that content type in pieces, none of them after the session has ended.
+
+    An event stream ends there; anything else raises `SessionEnded`, so that the server gives up
+    the connection and half of it is not taken for all.
+    """
     for piece in pieces:
-        still(guard, token)
+        try:
+            still(guard, token)
+        except SessionEnded:
+            if is_events(kind):
+                return
+            raise
         yield piece
+
+
+async def while_it_lasts_async(
+    pieces: AsyncIterable[bytes], guard: ThreadedGuard, token: str, kind: str | None
+) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        try:
+            await still_async(guard, token)
+        except SessionEnded:
+            if is_events(kind):
+                return
+            raise
+        yield piece
+
+
+def is_events(content_type: str | None) -> bool:
+    return (content_type or "").lower().startswith("text/event-stream")
 
 
 def still(guard: ThreadedGuard, token: str) -> None:
