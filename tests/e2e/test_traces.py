@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.e2e.server import demo, lastcall
 from tests.e2e.test_cli import log_in
 
 pytestmark = pytest.mark.e2e
+
+JOHN = {"username": "john", "password": "johnpassword"}
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 class Collector:
@@ -25,15 +29,18 @@ class Collector:
         self.requests: list[ExportTraceServiceRequest] = []
         self.authorization: set[str] = set()
 
-    def spans(self) -> dict[str, str]:
-        """The trace of each name that occurs."""
-        return {
-            span.name: span.trace_id.hex()
+    def all_spans(self) -> list[Span]:
+        return [
+            span
             for request in self.requests
             for resource in request.resource_spans
             for scope in resource.scope_spans
             for span in scope.spans
-        }
+        ]
+
+    def spans(self) -> dict[str, str]:
+        """The trace of each name that occurs."""
+        return {span.name: span.trace_id.hex() for span in self.all_spans()}
 
 
 @contextmanager
@@ -60,14 +67,13 @@ def collecting() -> Iterator[Collector]:
 
 
 def test_a_logout_and_what_applications_were_told_are_one_trace(tmp_path: Path) -> None:
-    john = {"username": "john", "password": "johnpassword"}
     with collecting() as collector:
         environ = {
             "LASTCALL__TELEMETRY__OTLP_ENDPOINT": collector.url,
             "LASTCALL__TELEMETRY__HEADERS__AUTHORIZATION": "Bearer s3cret-of-the-collector",
         }
         with demo(tmp_path, environ=environ) as server:
-            bearer = {"Authorization": f"Bearer {log_in(server, john)}"}
+            bearer = {"Authorization": f"Bearer {log_in(server, JOHN)}"}
             assert requests.post(f"{server.url}/v1/logout", headers=bearer, timeout=5).ok
             words = ("logout", "--user", "john", "--reason", "traced", "--yes")
             assert lastcall(*words, "--config", str(server.config)).returncode == 0
@@ -94,8 +100,7 @@ def test_a_logout_and_what_applications_were_told_are_one_trace(tmp_path: Path) 
 def test_a_collector_that_is_gone_holds_nothing_up(tmp_path: Path) -> None:
     environ = {"LASTCALL__TELEMETRY__OTLP_ENDPOINT": "http://127.0.0.1:9/v1/traces"}
     with demo(tmp_path, environ=environ) as server:
-        john = {"username": "john", "password": "johnpassword"}
-        assert log_in(server, john)
+        assert log_in(server, JOHN)
         began = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - began < 15
@@ -114,3 +119,25 @@ def test_without_the_extra_a_server_does_not_start_and_says_what_to_install(
     assert done.returncode == 1
     assert "pip install 'lastcall[otel]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_good_checks_are_traced_only_for_those_who_trace_them(tmp_path: Path) -> None:
+    with collecting() as collector:
+        environ = {
+            "LASTCALL__TELEMETRY__OTLP_ENDPOINT": collector.url,
+            "LASTCALL__SERVER__TRUSTED_PROXIES": '["127.0.0.1"]',
+        }
+        with demo(tmp_path, environ=environ) as server:
+            bearer = {"Authorization": f"Bearer {log_in(server, JOHN)}"}
+            with requests.Session() as plain:
+                plain.headers.update(bearer)
+                found = [plain.get(f"{server.url}/v1/check", timeout=5) for _ in range(6)]
+            traced = {**bearer, "traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
+            found.append(requests.get(f"{server.url}/v1/check", headers=traced, timeout=5))
+            assert {answer.status_code for answer in found} == {204}
+            body = {"token": bearer["Authorization"].split()[1]}
+            assert requests.post(f"{server.url}/v1/introspect", json=body, timeout=5).status_code
+            assert server.stop() == 0
+    checks = [one for one in collector.all_spans() if one.name == "GET /v1/check"]
+    assert [one.trace_id.hex() for one in checks] == [TRACE]
+    assert "POST /v1/introspect" in collector.spans()

@@ -64,7 +64,7 @@ def build(
         demo=demo,
         tracer=tracer,
         ids=ids,
-        lane=None if tracer.on else Lane(env, enabled, server, state, figures, ids),
+        lane=Lane(env, enabled, server, state, figures, ids, traced=tracer.on),
     )
 
 
@@ -81,10 +81,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assembly:
-    """`store` is the one in `env` without the counting, for questions of the server's own.
-
-    Where requests are traced there is no fast lane: a trace costs more than the lane saves.
-    """
+    """`store` is the one in `env` without the counting, for questions of the server's own."""
 
     env: Env
     store: Store
@@ -97,7 +94,7 @@ class Assembly:
     demo: Any
     tracer: Tracer
     ids: RequestIds
-    lane: Lane | None
+    lane: Lane
     streams: Streams = field(default_factory=Streams)
     log: Any = field(default_factory=log.bind)
 

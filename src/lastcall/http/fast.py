@@ -213,6 +213,10 @@ class FastProtocol(LimitedProtocol):
             if offered is not None and self._good(*offered):
                 self._answered = offered
                 return
+        if lane.traced:
+            self._hand_over()
+            super().on_message_complete()
+            return
         url = httptools.parse_url(self.url)
         scope = {
             "http_version": version,

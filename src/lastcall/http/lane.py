@@ -99,6 +99,8 @@ class Shortcut:
 
 
 class Lane:
+    """Where requests are `traced`, only the short way is taken, and not by what has a trace."""
+
     def __init__(
         self,
         env: Env,
@@ -107,7 +109,11 @@ class Lane:
         state: Readiness,
         figures: Metrics,
         ids: RequestIds,
+        *,
+        traced: bool = False,
     ) -> None:
+        self.traced = traced
+        self._telling = TELLING | {b"traceparent"} if traced else TELLING
         self._env = env
         self._mounts = mounts
         self._server = server
@@ -151,7 +157,7 @@ class Lane:
                 if host is not None:
                     return None
                 host = value
-            elif name in TELLING:
+            elif name in self._telling:
                 return None
         if token is None or host is None or size > MOST_HEAD_BYTES:
             return None
