@@ -75,7 +75,7 @@ async def test_what_a_store_tells_of_its_commits(tmp_path: Path) -> None:
 async def test_how_a_store_stands(tmp_path: Path) -> None:
     world = await make_world()
     one = world.env.store.condition()
-    assert (one.backend, one.mode, one.sessions, one.lease) == ("memory", "alone", 0, None)
+    assert (one.backend, one.mode, one.sessions, one.lease) == ("memory", "single", 0, None)
     assert one.subjects > 0
     assert one.bytes > 0
     metrics = Metrics()

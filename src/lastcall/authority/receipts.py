@@ -9,7 +9,7 @@ from lastcall.domain.access import Caller, Permission
 from lastcall.domain.audit import Action
 from lastcall.domain.delivery import DeliveryState
 from lastcall.domain.errors import NotFound, Unfinished
-from lastcall.domain.logout import Receipt
+from lastcall.domain.logout import Receipt, Spread
 from lastcall.domain.proof import RECEIPT_TYP, line_of
 from lastcall.domain.tally import NOT_WELL, Application, ReceiptView, Tried
 from lastcall.domain.types import ClientId, Instant, ReceiptId
@@ -36,7 +36,7 @@ async def receipt(
         others = Permission.RECEIPT_READ_OTHERS in caller.role.permissions
         if found is None or not (others or found.revocation.by == caller.subject):
             raise NotFound("no such receipt")
-        return await _viewed(tx, found, now, after, min(limit, MOST))
+        return await _viewed(tx, found, env.store.spread(found), now, after, min(limit, MOST))
 
 
 async def signed_receipt(
@@ -69,7 +69,7 @@ async def signed_receipt(
 
 
 async def _viewed(
-    tx: Transaction, found: Receipt, now: Instant, after: str, limit: int
+    tx: Transaction, found: Receipt, spread: Spread, now: Instant, after: str, limit: int
 ) -> ReceiptView:
     key = found.revocation.id
     page = await tx.deliveries(receipt=key, after=after, limit=limit + 1)
@@ -91,4 +91,5 @@ async def _viewed(
         tried=tuple(tried),
         next=tried[-1].delivery.id if 0 < limit < len(page) else None,
         left=tuple(await tx.deliveries(receipt=key, states=NOT_WELL, limit=LEFT)),
+        spread=spread,
     )

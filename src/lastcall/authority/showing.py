@@ -13,15 +13,12 @@ from lastcall.authority.showing_parts import (
 )
 from lastcall.authority.status import Status
 from lastcall.domain.delivery import DeliveryState
-from lastcall.domain.logout import Revocation
+from lastcall.domain.logout import Reached, Revocation
 from lastcall.domain.tally import NOT_WELL, Application, ReceiptView
 from lastcall.domain.types import iso_time
 
 RIGHT = ("as", "role", "session", "impersonator")
 """What an audit record tells of the right by which something was asked."""
-
-NODE = "this"
-"""The name of the only node there is."""
 
 
 def shown_receipt(view: ReceiptView) -> Shown:
@@ -42,7 +39,8 @@ def shown_receipt(view: ReceiptView) -> Shown:
         via=rule.via,
         sessions_ended=view.receipt.sessions_ended,
         complete=view.receipt.complete,
-        nodes=[{"node": NODE, "applied_at": iso_time(rule.at)}],
+        mode=view.spread.mode,
+        nodes=[_reached(one) for one in view.spread.nodes],
         finished=view.finished,
         verdict=verdict(view),
         certainty=str(view.certainty) if view.certainty else None,
@@ -109,6 +107,10 @@ def _asker(rule: Revocation) -> str:
     if rule.by is not None:
         return "account"
     return "operator" if rule.by_name else "rule"
+
+
+def _reached(one: Reached) -> Shown:
+    return present(node=one.node, applied_at=time(one.applied_at), lapsed_at=time(one.lapsed_at))
 
 
 def _application(one: Application) -> Shown:

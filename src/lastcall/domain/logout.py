@@ -107,6 +107,30 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """When one node had applied it, or since when that node could answer nothing from memory.
+
+    Neither is known of a node that had come further before anybody looked.
+    """
+
+    node: str
+    applied_at: Instant | None = None
+    lapsed_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """How far a logout has come among the nodes, as the one that is asked knows it.
+
+    `mode` is what its answer waited for: `single` where there is one node, `strict` for every node
+    that could answer, `leased` for none but the record.
+    """
+
+    mode: str
+    nodes: tuple[Reached, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What was asked and what has been done. `complete` once every covered row is ended.
 

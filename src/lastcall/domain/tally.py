@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lastcall.domain.audit import Record
 from lastcall.domain.client import Ability, Client
 from lastcall.domain.delivery import Attempt, Delivery, DeliveryState
-from lastcall.domain.logout import Receipt
+from lastcall.domain.logout import Receipt, Spread
 from lastcall.domain.types import ClientId, Duration, Instant, later
 
 WELL = frozenset({DeliveryState.ACKNOWLEDGED, DeliveryState.VERIFIED})
@@ -58,6 +58,7 @@ class ReceiptView:
     tried: tuple[Tried, ...]
     next: str | None
     left: tuple[Delivery, ...]
+    spread: Spread
 
     @property
     def totals(self) -> Mapping[DeliveryState, int]:

@@ -11,6 +11,7 @@ from uuid import uuid4
 from lastcall.domain.audit import Record
 from lastcall.domain.delivery import Delivery, DeliveryId, DeliveryState
 from lastcall.domain.errors import StoreUnavailable
+from lastcall.domain.logout import Reached, Receipt, Spread
 from lastcall.domain.session import Session
 from lastcall.domain.types import ClientId, Instant, ReceiptId, SessionId, TenantId, TokenHash
 from lastcall.index.concerns import Concern, about_of, mark_of, to_be_tried
@@ -329,6 +330,10 @@ class IndexStore:
 
     async def past_deadline(self, now: Instant, limit: int) -> Sequence[tuple[TenantId, SessionId]]:
         return self.index.past_deadline(now, limit)
+
+    def spread(self, receipt: Receipt) -> Spread:
+        here = Reached(node="this", applied_at=receipt.revocation.at)
+        return Spread(mode="single", nodes=(here,))
 
     async def live_sessions(self) -> int:
         return self.index.live_sessions()

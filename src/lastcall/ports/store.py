@@ -8,7 +8,7 @@ from lastcall.domain.attempts import Code, Strikes
 from lastcall.domain.audit import Event, Link, Record
 from lastcall.domain.client import Client
 from lastcall.domain.delivery import Attempt, Delivery, DeliveryId, DeliveryState
-from lastcall.domain.logout import Receipt, Revocation
+from lastcall.domain.logout import Receipt, Revocation, Spread
 from lastcall.domain.plan import Plan, Preview, Remembered
 from lastcall.domain.session import End, Participant, Session
 from lastcall.domain.subject import Subject
@@ -315,6 +315,10 @@ class Store(Protocol):
 
     def outbox_depth(self) -> Mapping[DeliveryState, int]:
         """How many deliveries there are in each state."""
+        ...
+
+    def spread(self, receipt: Receipt) -> Spread:
+        """How far a logout has come among the nodes on this record."""
         ...
 
     async def live_sessions(self) -> int:

@@ -47,8 +47,12 @@ class Authority(Told, frozen=True, kw_only=True):
 
 
 class Node(Told, frozen=True, kw_only=True):
+    """When the node had applied it, or since when it could answer nothing; neither is known of a
+    node that had come further before the one that is asked looked."""
+
     node: str
-    applied_at: Time
+    applied_at: Time | None = None
+    lapsed_at: Time | None = None
 
 
 class Application(Told, frozen=True, kw_only=True):
@@ -115,6 +119,7 @@ class ReceiptView(Told, frozen=True, kw_only=True):
     via: str
     sessions_ended: int
     complete: bool
+    mode: str
     nodes: tuple[Node, ...]
     finished: bool
     verdict: str

@@ -46,7 +46,7 @@ class Server:
     setting: str = ""
     connecting: float = 3.0
     answering: float = 5.0
-    turn: float = 3.0
+    turn: float = 1.0
 
     @property
     def shown(self) -> str:
@@ -59,7 +59,7 @@ class Server:
 
     def within(self, lease: float) -> "Server":
         """Whoever holds the turn and says nothing for longer than this is thrown out."""
-        return replace(self, turn=max(1.0, lease * 1.5))
+        return replace(self, turn=max(1.0, lease / 2))
 
 
 def shown(url: str) -> str:

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, NamedTuple, Protocol
 
@@ -176,8 +176,9 @@ class Following:
         self.fresh_until = 0.0
         self.leads = False
         self.on_reached: Callable[[str, int], None] = lambda _node, _seq: None
+        self.on_lapsed: Callable[[str], None] = lambda _node: None
         self.behind = 0
-        self._server = server
+        self._server = replace(server, answering=min(server.answering, max(1.0, name.lease)))
         self._store = store
         self._db: Db | None = None
         self._warned: Warned | None = None
@@ -355,9 +356,11 @@ class Following:
                 before = self.peers.get(node)
                 known = max(applied, before.applied if before else 0)
                 peers[node] = Peer(known, its_rank, at + left + name.margin + 0.005)
-                self._reached(node, known)
+                self.on_reached(node, known)
+        for node in self.peers.keys() - peers.keys():
+            self.on_lapsed(node)
         self.peers, self._seen, self.told = peers, max(self._seen, seq), seq
-        self._reached(name.node, seq)
+        self.on_reached(name.node, seq)
         led, self.leads = (
             self.leads,
             rank is not None
@@ -368,9 +371,6 @@ class Following:
         if self.leads and not led:
             self._store.took_over()
 
-    def _reached(self, node: str, seq: int) -> None:
-        self.on_reached(node, seq)
-
     def _notified(self, _db: object, _pid: int, _channel: str, text: str) -> None:
         node, _, seq = text.rpartition(" ")
         if node == self.name.node or not seq.isdecimal():
@@ -378,7 +378,7 @@ class Following:
         peer = self.peers.get(node)
         if peer is not None and int(seq) > peer.applied:
             peer.applied = int(seq)
-            self._reached(node, int(seq))
+            self.on_reached(node, int(seq))
             self._store.moved()
         if int(seq) > self._store.position:
             self._stale = True

@@ -10,6 +10,7 @@ from typing import Any
 from lastcall.domain.audit import Link, Record, link_of
 from lastcall.domain.delivery import DeliveryId
 from lastcall.domain.errors import StoreUnavailable
+from lastcall.domain.logout import Receipt, Spread
 from lastcall.domain.types import (
     ClientId,
     Duration,
@@ -33,6 +34,7 @@ from lastcall.stores.postgres.errors import RolledBack
 from lastcall.stores.postgres.following import Absorbed, Come, Following, Head, Name, now
 from lastcall.stores.postgres.history import records
 from lastcall.stores.postgres.loading import Loaded, load
+from lastcall.stores.postgres.reached import Reached
 from lastcall.stores.postgres.turns import Step, Turns, Writing, again, no_step
 from lastcall.stores.postgres.witness import Sighting, Witness
 
@@ -102,6 +104,7 @@ class PostgresStore(IndexStore):
         self._witness = witness
         self._doubts = Doubts()
         self._undurable = self._doubts.about
+        self._undurable = self._doubts.about
         self._distances = Distances()
         self._uses_at: dict[Held, Instant] = {}
         self._touching = False
@@ -109,7 +112,14 @@ class PostgresStore(IndexStore):
         self._bodies_awaited: list[asyncio.Future[None]] = []
         self.following = Following(server, name, self)
         self.turns = Turns(server, name.node, self, step)
+        self.reached = Reached(name.node, loaded.seq)
+        self.following.on_reached = self.reached.note
+        self.following.on_lapsed = self.reached.lapse
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def mode(self) -> str:
+        return "strict" if self.strict else "leased"
 
     async def begin_following(self) -> None:
         """Raises `StoreUnavailable`."""
@@ -299,7 +309,9 @@ class PostgresStore(IndexStore):
     def _apply(self, row: Sequence[Any]) -> None:
         seq, batch, _node, at, changes = row
         doubt = Doubt(seq)
-        doubt.add(apply(self.index, changes))
+        made = apply(self.index, changes)
+        doubt.add(made)
+        self.reached.began(seq, made)
         self.position, self.tip = seq, batch
         self._doubts.add(doubt)
         self.feed.publish(seq, doubt.marks)
@@ -331,6 +343,8 @@ class PostgresStore(IndexStore):
             if not held.gone and held.ended is None and at > held.last_seen:
                 held.seen(at)
         self._doubts.durable(writing.doubt)
+        for tx in writing.bodies:
+            self.reached.began(writing.seq, tx.changes)
         self.feed.publish(writing.seq, writing.doubt.marks)
         if writing.doubt.marks:
             self._distances.left(writing.seq)
@@ -414,6 +428,10 @@ class PostgresStore(IndexStore):
     async def unswept(self) -> Sequence[tuple[TenantId, ReceiptId]]:
         return await super().unswept() if self.leads else ()
 
+    def spread(self, receipt: Receipt) -> Spread:
+        rule = receipt.revocation
+        return Spread(mode=self.mode, nodes=self.reached.of(rule.tenant, rule.id))
+
     async def past_deadline(self, now: Instant, limit: int) -> Sequence[tuple[TenantId, SessionId]]:
         return await super().past_deadline(now, limit) if self.leads else ()
 
@@ -428,7 +446,7 @@ class PostgresStore(IndexStore):
         following = self.following
         return replace(
             super().condition(),
-            mode="strict" if self.strict else "leased",
+            mode=self.mode,
             lease=max(0.0, following.fresh_until - now()),
             behind=following.behind,
             nodes=len(following.peers) + 1,

@@ -257,12 +257,15 @@ class Turns:
 
     async def _take(self) -> Db:
         """The turn, with everything applied that anybody wrote before."""
-        db, waiting = self.db, perf_counter()
-        if db is None:
-            db = self.db = await connect(self._server, f"{self._node} writes")
-            self._warned = Warned(db)
+        waiting = perf_counter()
+        try:
+            db = await self._begun(self.db)
+        except TROUBLE:
+            if self.db is None or perf_counter() - waiting > self._server.connecting:
+                raise
+            drop(self.db)  # it may have broken while nobody used it
+            db = await self._begun(None)
         store, within = self._store, self._server.answering
-        await db.execute(TAKE, timeout=within)
         self.observer.waited_turn(perf_counter() - waiting)
         while True:
             head = await read(db, store.come, within)
@@ -276,6 +279,14 @@ class Turns:
                 case _:
                     store.reload_soon()
                     raise StoreUnavailable("this node is too far behind, and reads all anew")
+
+    async def _begun(self, db: Db | None) -> Db:
+        if db is None:
+            self.db = None
+            db = self.db = await connect(self._server, f"{self._node} writes")
+            self._warned = Warned(db)
+        await db.execute(TAKE, timeout=self._server.answering)
+        return db
 
     async def _bodies(self, writing: Writing) -> None:
         self._until = perf_counter() + LONGEST
