@@ -41,10 +41,11 @@ def main() -> None:
         remarks.append("One core only: receivers and clients take their share of it.")
     print(report.table(found))
     print("\n".join(["", *remarks]))
-    if asked.only or asked.quick or asked.many < Sizes().many:
-        return
-    report.write(facts, rounds, found, remarks, why)
-    print(f"written: {report.FOLDER.name}/report.md, report.json and plots")
+    whole = not asked.only and not asked.quick and asked.many >= Sizes().many
+    into = asked.into or (report.FOLDER if whole else None)
+    if into is not None:
+        report.write(facts, rounds, found, remarks, why, into)
+        print(f"written: {into.name}/report.md, report.json and plots")
 
 
 def _rounds(run: Run, wanted: Sequence[str], rounds: int) -> list[Mapping[str, Any]]:
@@ -76,13 +77,16 @@ def _gone(run: Run, name: str, error: Exception) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench ARGS='...'", description=__doc__)
-    parser.add_argument("--only", choices=SCENES, nargs="+", help="these, and write no report")
+    parser.add_argument(
+        "--only", choices=SCENES, nargs="+", help="these; the report stays as it is"
+    )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--into", type=Path, help="a folder for the report, also of a part")
     parser.add_argument(
         "--many",
         type=int,
         default=Sizes().many,
-        help="sessions in the large store; with fewer than %(default)s no report is written",
+        help="sessions in the large store; with fewer than %(default)s the report stays as it is",
     )
     parser.add_argument(
         "--quick", action="store_true", help="one short round without peers, to see that it works"

@@ -44,7 +44,7 @@ QUICK = Sizes(few=500, many=5_000, spare=5_000, people=20, logouts=100, seconds=
 class Asked:
     """One server to be asked for checks, with the requests to send."""
 
-    port: int
+    server: Server
     requests: Path
 
 

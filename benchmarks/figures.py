@@ -229,6 +229,18 @@ def _check_figures() -> list[Figure]:
         Figure(group=group, name="check, 10,000 sessions", unit="/s", of=_check(FEW, "per_second")),
         Figure(group=group, name="... p99", unit="ms", of=_check(FEW, "p99_ms")),
         Figure(
+            group=group,
+            name="... of a processor, each",
+            unit="us",
+            of=_check(FEW, "processor_us"),
+        ),
+        Figure(
+            group=group,
+            name="nginx of a processor, each",
+            unit="us",
+            of=_check(NGINX, "processor_us"),
+        ),
+        Figure(
             group=group, name="check, 1,000,000 sessions", unit="/s", of=_check(MANY, "per_second")
         ),
         Figure(

@@ -46,8 +46,9 @@ class Noted:
         return quantiles(took, n=100)[which - 1]
 
     def last_allowed(self) -> float:
-        """When the last request fell due that was not refused."""
-        return max((due for due, _, status in self.answers if status != REFUSED), default=0.0)
+        """When the last answer came that was no refusal."""
+        good = (answered for _, answered, status in self.answers if status != REFUSED)
+        return max(good, default=0.0)
 
 
 class Pacing:

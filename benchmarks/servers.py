@@ -1,6 +1,7 @@
 """Servers a run stands up: Lastcall itself, nginx, Redis and PostgreSQL, each gone afterwards."""
 
 import http.client
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -135,6 +136,17 @@ def postgres(database: str) -> Iterator[dict[str, str]]:
             "PGPASSWORD": PASSWORD,
             "PGDATABASE": database,
         }
+
+
+def processor_seconds(process: subprocess.Popen[bytes]) -> float:
+    """What a process and those it started have had of a processor, the kernel's work included."""
+    task = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    pids = [process.pid, *map(int, task.read_text(encoding="ascii").split())]
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def resident(process: subprocess.Popen[bytes]) -> int:
