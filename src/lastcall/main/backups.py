@@ -90,7 +90,13 @@ class Restored:
 
 
 def replaces(configured: Configured) -> bool:
-    """Whether there is a store that a restored one would take the place of."""
+    """Whether there is a store that a restored one would take the place of. Raises `CannotStart`
+    for one that is no file."""
+    if configured.settings.store.on_postgres:
+        raise CannotStart(
+            "the store is PostgreSQL: restore it with its own tools, and then declare it restored"
+            " with `lastcall accept-restored`"
+        )
     return in_the_way(configured.store)
 
 
