@@ -5,8 +5,18 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastcall.domain.session import End, Session, State, ended, state_of, token_counts, touched
-from lastcall.domain.types import EndReason, Instant, Serial
+from lastcall.domain.session import (
+    End,
+    Session,
+    State,
+    ended,
+    lapses,
+    next_use,
+    state_of,
+    token_counts,
+    touched,
+)
+from lastcall.domain.types import SECOND, EndReason, Instant, Serial
 from tests.domain.samples import session, sessions
 
 NOTHING = Serial(0)
@@ -66,3 +76,26 @@ def test_a_token_may_end_before_its_session() -> None:
     one = session(token_expires=Instant(2_000))
     assert token_counts(one, Instant(1_999))
     assert not token_counts(one, Instant(2_000))
+
+
+@given(sessions, instants, instants, st.none() | instants, serials)
+def test_what_counts_goes_on_counting_until_it_lapses(
+    one: Session, now: Instant, later: Instant, token_expires: Instant | None, revoked: Serial
+) -> None:
+    one = replace(one, token_expires=token_expires)
+
+    def counts(at: Instant) -> bool:
+        return state_of(one, at, revoked) is State.LIVE and token_counts(one, at)
+
+    if counts(now) and later >= now:
+        assert counts(later) == (later < lapses(one))
+
+
+@given(sessions, instants, instants)
+def test_uses_that_are_one_let_a_session_lapse_no_later_and_hardly_sooner(
+    one: Session, first: Instant, second: Instant
+) -> None:
+    assert 0 <= next_use(one, first) - first <= SECOND
+    if one.idle is not None and first <= second < next_use(one, first):
+        known, exact = touched(one, first), touched(one, second)
+        assert 0 <= exact.deadline - known.deadline <= one.idle / 100

@@ -75,8 +75,7 @@ def validate_at_once(env: Env, tenant: TenantId | None, token: TokenHash) -> Ver
     now = env.clock.now()
     if _objection(found, now, tenant):
         return None
-    _use(env, found, now)
-    return Verdict(found, era, lapses(found.session), next_use(found.session, now))
+    return Verdict(found, era, lapses(found.session), _use(env, found, now))
 
 
 def validate_again(env: Env, former: Verdict) -> bool:
@@ -97,9 +96,13 @@ def validate_again(env: Env, former: Verdict) -> bool:
     return True
 
 
-def _use(env: Env, found: Found, now: Instant) -> None:
-    if now >= next_use(found.session, found.session.last_seen):
-        env.store.touch(found, now)
+def _use(env: Env, found: Found, now: Instant) -> Instant:
+    """Remember it if it is worth that; from when on the next one will be."""
+    due = next_use(found.session, found.session.last_seen)
+    if now < due:
+        return due
+    env.store.touch(found, now)
+    return next_use(found.session, now)
 
 
 def _objection(

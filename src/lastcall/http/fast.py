@@ -88,7 +88,11 @@ class FastProtocol(LimitedProtocol):
         self._parts: list[bytes] = []
         application: object = self.app
         self._application = application if isinstance(application, Assembly) else None
-        self._lane: Lane | None = self._application.lane if self._application else None
+        self._lane: Lane | None = None
+        self._most_body = MOST_BODY
+        if self._application is not None:
+            self._lane = self._application.lane
+            self._most_body = min(MOST_BODY, self._application.server.max_body)
 
     # --- what comes ---
 
@@ -151,7 +155,7 @@ class FastProtocol(LimitedProtocol):
             return
         if not self._hot:
             super().on_message_complete()
-        elif self._body_bytes > MOST_BODY:
+        elif self._body_bytes > self._most_body:
             self._hand_over()
             super().on_message_complete()
         else:

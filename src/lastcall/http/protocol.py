@@ -76,6 +76,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.expect_100_continue = False
         self._in_head = self._begun = True
         self._head_bytes = self._rest_bytes = self._body_bytes = 0
+        self._cancel()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._in_head:
