@@ -120,7 +120,7 @@ def _by_symbol(run: Run, group: str, home: Path) -> str:
         command += ["-p", str(server.process.pid)]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         with started(command, core=BESIDE, **quiet) as recording:
-            time.sleep(0.2)
+            time.sleep(0.5)
             LOADS[group](run, server)
             ended(recording)
     asking: list[str | Path] = [perf, "report", "-q", "--stdio", "--no-children", "-i", into]
@@ -130,5 +130,5 @@ def _by_symbol(run: Run, group: str, home: Path) -> str:
         text=True,
         check=False,
     ).stdout
-    rows = [line.rstrip() for line in told.splitlines() if re.match(r"\s+\d", line)]
+    rows = [line.rstrip(" -") for line in told.splitlines() if re.match(r"\s+\d", line)]
     return "\n".join(["Symbols, by samples of the processor:", *rows[:LINES]]) if rows else ""

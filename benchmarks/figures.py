@@ -222,6 +222,17 @@ PEERS = {
 """How many times as many checks Lastcall must answer."""
 
 
+SHORT = {
+    OIDC_MEMORY: "oidc",
+    OIDC_REDIS: "oidc",
+    EXPRESS: "express",
+    DJANGO: "django",
+    DJANGO_USER: "django",
+    BETTER_AUTH: "better-auth",
+}
+"""How the texts in `limits/` are named."""
+
+
 def _check_figures() -> list[Figure]:
     group = "checks"
     figures = [
@@ -273,7 +284,7 @@ def _check_figures() -> list[Figure]:
                 of=_ratio(group, FEW, peer),
                 bar=bar,
                 peer=peer,
-                limit="check-against-peers",
+                limit=f"check-against-{SHORT[peer]}",
             ),
         ]
     return figures
@@ -350,7 +361,7 @@ def _logouts_over_http() -> list[Figure]:
                 of=_ratio(group, LOGOUT, peer),
                 bar=5,
                 peer=peer,
-                limit="logouts-against-peers",
+                limit=f"logouts-against-{SHORT[peer]}",
             ),
         ]
     return figures
