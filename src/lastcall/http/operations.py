@@ -49,9 +49,18 @@ async def _ready(store: Store, state: Readiness, figures: Metrics) -> Reply:
     }
     ready = all(checks.values())
     figures.standing.ready = ready
-    return json_reply(
-        {"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503
-    )
+    one, position = store.condition(), store.feed.position
+    told = {
+        "status": "ready" if ready else "not ready",
+        "checks": checks,
+        "node": one.node,
+        "mode": one.mode,
+        "position": {"epoch": position.epoch, "seq": position.seq},
+        "nodes": one.nodes,
+    }
+    if one.lease is not None:
+        told["lease"] = "fresh" if one.lease > 0 else "run out"
+    return json_reply(told, 200 if ready else 503)
 
 
 async def _figures(store: Store, state: Readiness, figures: Metrics, clock: Clock) -> Reply:

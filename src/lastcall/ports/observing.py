@@ -57,7 +57,8 @@ class Unobserved:
 class Condition:
     """A store as it is now: what it is, what it holds in memory, and how it stands to others.
 
-    `backend` is memory, sqlite or postgresql; `mode` is single, strict or leased. `bytes` is an
+    `backend` is memory, sqlite or postgresql; `mode` is single, strict or leased, `node`
+    what this one is called. `bytes` is an
     estimate. `loaded` and `loading` are how many sessions were read at the start, and in how many
     seconds. `lease` is how many seconds this node may still answer from memory without having
     caught up again; None on a node that is alone. `behind` is how many changes of other nodes are
@@ -66,6 +67,7 @@ class Condition:
 
     backend: str
     mode: str = "single"
+    node: str = "this"
     sessions: int = 0
     tombstones: int = 0
     subjects: int = 0

@@ -36,6 +36,10 @@ TOGETHER = 500
 LONG_OVER = -3_600.0
 """The lease of a guest, in seconds."""
 
+PRUNE_EVERY, KEPT = 30.0, 300.0
+"""Seconds between looks for changes that nobody needs any more, and how long all are kept. Who has
+not been heard of for ten minutes is not kept for: it reads everything anew."""
+
 CHANNEL = "lastcall"
 
 RENEW = """
@@ -61,9 +65,31 @@ SELECT node, applied, rank, extract(epoch FROM lease_until - clock_timestamp()):
     pg_notify($4, $5), (SELECT count(*) FROM mine)
 FROM followers WHERE lease_until > clock_timestamp() - $6 * interval '1 second' OR node = $1
 """
+PRUNE = """
+WITH gone AS (DELETE FROM followers WHERE lease_until < clock_timestamp() - interval '1 day')
+DELETE FROM feed WHERE seq IN (
+    SELECT seq FROM feed
+    WHERE seq < (SELECT h.seq FROM feed_head AS h)
+        AND seq <= (
+            SELECT min(applied) FROM followers
+            WHERE lease_until > clock_timestamp() - interval '10 minutes'
+        )
+        AND at < (extract(epoch FROM clock_timestamp()) - $1) * 1000
+    ORDER BY seq LIMIT 10000
+)
+"""
 LET_GO = "UPDATE followers SET lease_until = clock_timestamp() WHERE node = $1 AND instance = $2"
 
 FORGET = "DELETE FROM followers WHERE node = $1 AND instance = $2"
+
+
+IN_TROUBLE = 0.2
+"""Seconds to wait for the database when it did not answer the last time."""
+
+
+def _too_late(asked: asyncio.Future[None]) -> None:
+    if not asked.done():
+        asked.set_exception(StoreUnavailable("the database does not answer in time"))
 
 
 def now() -> float:
@@ -187,10 +213,12 @@ class Following:
         self._taken = 0
         self._stale = False
         self._renewed = 0.0
+        self._pruned = now()
         self._seen = 0
         self.told = 0
         self._urgent = False
         self._closing = False
+        self._trouble = False
 
     @property
     def fresh(self) -> bool:
@@ -204,14 +232,21 @@ class Following:
     async def caught_up(self) -> None:
         """Return once everything committed before this call is applied here.
 
-        Raises `StoreUnavailable`. Those who ask meanwhile share one reading.
+        Raises `StoreUnavailable`, and soon while it is known that there is trouble. Those who ask
+        meanwhile share one reading.
         """
         if self._closing:
             raise StoreUnavailable("the store is closed")
-        asked = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        asked = loop.create_future()
         self._asked.append(asked)
         self._wake.set()
-        await asked
+        patience = IN_TROUBLE if self._trouble else max(0.5, self.name.lease / 2)
+        timer = loop.call_later(patience, _too_late, asked)
+        try:
+            await asked
+        finally:
+            timer.cancel()
 
     def look(self) -> None:
         """Read soon what is new."""
@@ -238,6 +273,7 @@ class Following:
             except (*TROUBLE, StoreUnavailable) as error:
                 if isinstance(error, RolledBack | NameTaken):
                     self._store.give_up(error)
+                self._trouble = True
                 log.warning("following", error=type(error).__name__)
                 self._fail(asked, error)
                 drop(self._db)
@@ -249,7 +285,7 @@ class Following:
                 self._store.give_up(error)
                 return
             else:
-                patience = 0.05
+                patience, self._trouble = 0.05, False
                 for one in asked:
                     if not one.done():
                         one.set_result(None)
@@ -298,6 +334,9 @@ class Following:
         lapsed = any(one.applied < self._seen and now() >= one.until for one in self.peers.values())
         if urgent or renew or lapsed or self.told < self._store.vouched:
             await self._confirm(db)
+        if self.leads and sent - self._pruned > PRUNE_EVERY:
+            self._pruned = sent
+            await db.execute(PRUNE, KEPT, timeout=self._server.answering)
 
     async def _connected(self) -> Db:
         db = await connect(self._server.at_once, f"{self.name.node} follows")

@@ -447,6 +447,7 @@ class PostgresStore(IndexStore):
         return replace(
             super().condition(),
             mode=self.mode,
+            node=following.name.node,
             lease=max(0.0, following.fresh_until - now()),
             behind=following.behind,
             nodes=len(following.peers) + 1,
