@@ -10,6 +10,9 @@ from lastcall.domain.types import Instant
 
 NANOSECONDS = 1_000_000  # in a millisecond
 
+LONGEST_ID = 15
+PAGE = 4_096  # bytes
+
 
 _since_boot = partial(time.clock_gettime_ns, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 """Nanoseconds that passed, suspended or not; no one can set this clock."""
@@ -42,8 +45,22 @@ class SystemClock:
 
 
 class SystemEntropy:
+    """Tokens are made of chance that is fetched for them alone; ids, of a page fetched ahead.
+
+    Fetching lets other threads run first, which can take as long as all the rest of a logout.
+    """
+
+    def __init__(self) -> None:
+        self._fetched = b""
+        self._at = 0
+
     def bytes(self, size: int) -> bytes:
-        return os.urandom(size)
+        if size > LONGEST_ID:
+            return os.urandom(size)
+        if self._at + size > len(self._fetched):
+            self._fetched, self._at = os.urandom(PAGE), 0
+        start, self._at = self._at, self._at + size
+        return self._fetched[start : self._at]
 
 
 def age() -> float | None:

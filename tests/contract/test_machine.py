@@ -100,3 +100,12 @@ def test_what_is_loaded_is_not_gone_through_again() -> None:
     finally:
         gc.unfreeze()
         gc.set_threshold(*usual)
+
+
+@pytest.mark.parametrize("size", [1, 8, 15, 16, 32])
+def test_no_chance_is_given_out_twice(size: int) -> None:
+    entropy = SystemEntropy()
+    drawn = [entropy.bytes(size) for _ in range(3 * 4_096 // size)]
+    assert {len(one) for one in drawn} == {size}
+    if size >= 8:
+        assert len(set(drawn)) == len(drawn)

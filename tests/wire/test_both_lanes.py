@@ -85,6 +85,7 @@ def _path(exchange: Exchange) -> str:
     return exchange.request.split()[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 async def test_a_conversation_is_the_same_in_both_lanes(path: Path) -> None:
     story = read(path)

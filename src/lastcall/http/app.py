@@ -222,16 +222,16 @@ class Assembly:
         )
 
     def _finished(self, head: Head, reply: Reply) -> Reply:
+        more = [("X-Request-Id", head.request_id)]
+        if self.state.draining and not any(
+            name.lower() == "connection" for name, _ in reply.headers
+        ):
+            more.append(("Connection", "close"))
         try:
-            reply = safe(reply)
+            return safe(reply, *more)
         except ValueError as error:
             log.error("unsendable", request=head.request_id, exc_info=error)
-            reply = safe(problem(500, "Internal Server Error"))
-        reply = reply.plus(("X-Request-Id", head.request_id))
-        closing = any(name.lower() == "connection" for name, _ in reply.headers)
-        if self.state.draining and not closing:
-            reply = reply.plus(("Connection", "close"))
-        return reply
+        return safe(problem(500, "Internal Server Error"), *more)
 
     def _note(self, asked: Asked, status: int) -> None:
         """Count it; and log it, unless it is a check that went well or a look at the server."""

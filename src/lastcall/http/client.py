@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
@@ -81,17 +82,20 @@ def client_of(peer: Client, headers: Headers, proxies: Proxies) -> Client:
     )
 
 
+@lru_cache(maxsize=1_024)
 def valid_host(text: str) -> bool:
     found = AUTHORITY.fullmatch(text)
     return found is not None and (found[2] is None or int(found[2]) <= 65_535)
 
 
+@lru_cache(maxsize=1_024)
 def host_name(authority: str) -> str:
     """Lower case, without the port."""
     found = AUTHORITY.fullmatch(authority)
     return found[1].lower().rstrip(".") if found else ""
 
 
+@lru_cache(maxsize=4_096)
 def plain(address: str) -> str:
     """One spelling for one address: an IPv4 address in IPv6 clothes becomes IPv4."""
     found = _address(address)

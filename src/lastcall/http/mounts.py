@@ -33,12 +33,11 @@ class Mounts:
     def of_path(self, path: str) -> Mount | None:
         folded = path.lower()
         for prefix, mount in self._prefixes:
-            if _under(prefix, folded if mount.dialect.fold_case else path):
+            asked = folded if mount.dialect.fold_case else path
+            if asked.startswith(prefix) and _ends(prefix, asked):
                 return mount
         return None
 
 
-def _under(prefix: str, path: str) -> bool:
-    if not path.startswith(prefix):
-        return False
+def _ends(prefix: str, path: str) -> bool:
     return prefix.endswith("/") or len(path) == len(prefix) or path[len(prefix)] in BOUNDARY

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from lastcall.wire import Reply, json_reply
@@ -22,6 +23,9 @@ DEFAULTS = (
 )
 
 
+ABSENT = tuple((pair, pair[0].lower()) for pair in DEFAULTS)
+
+
 def problem(status: int, title: str, *headers: tuple[str, str]) -> Reply:
     """An RFC 9457 problem that is only its status."""
     reply = json_reply(
@@ -32,20 +36,28 @@ def problem(status: int, title: str, *headers: tuple[str, str]) -> Reply:
     return reply.plus(*headers)
 
 
-def safe(reply: Reply) -> Reply:
-    """The reply with what browsers and caches must be told; raises `ValueError` if it cannot be
-    sent without letting a value pass for a header.
+def safe(reply: Reply, *more: tuple[str, str]) -> Reply:
+    """The reply with what browsers and caches must be told, and `more`; raises `ValueError` if it
+    cannot be sent without letting a value pass for a header.
     """
-    names = {name.lower() for name, _ in reply.headers}
+    names = {_known(name) for name, _ in reply.headers}
     for name, value in reply.headers:
-        if not NAME.fullmatch(name) or not VALUE.fullmatch(value):
+        if not VALUE.fullmatch(value):
             raise ValueError(f"header {name!r} holds characters a header cannot hold")
     if "content-length" in names or "transfer-encoding" in names:
         raise ValueError("the length of an answer is not for a dialect to say")
-    added = [(name, value) for name, value in DEFAULTS if name.lower() not in names]
+    added = [pair for pair, name in ABSENT if name not in names]
     if "content-security-policy" not in names and _is_html(reply):
         added.append(("Content-Security-Policy", HTML_POLICY))
-    return reply.plus(*added)
+    return reply.plus(*added, *more)
+
+
+@lru_cache(maxsize=1_024)
+def _known(name: str) -> str:
+    """In small letters; the names there are come from the code, and are few."""
+    if not NAME.fullmatch(name):
+        raise ValueError(f"header {name!r} holds characters a header cannot hold")
+    return name.lower()
 
 
 def without(reply: Reply, name: str) -> Reply:

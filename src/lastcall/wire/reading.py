@@ -93,10 +93,10 @@ def bearer(call: Call[Any]) -> str | None:
     value = call.header("authorization")
     if value is None or value[:6].lower() != "bearer":
         return None
-    token = value[6:].strip()
-    if not token or any(character.isspace() for character in token):
+    words = value[6:].split()
+    if len(words) != 1:
         raise Invalid("Authorization", "holds no bearer token")
-    return token
+    return words[0]
 
 
 def cross_site(call: Call[Any]) -> bool:
