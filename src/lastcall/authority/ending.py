@@ -1,6 +1,6 @@
 """Ending sessions: the one way every logout, eviction and change of an account goes through."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -28,7 +28,7 @@ class Logout:
     """The receipt so far, and the sessions ended in this very transaction."""
 
     receipt: Receipt
-    ended: tuple[Session, ...]
+    ended: Sequence[Session]
 
 
 def new_receipt_id(env: Env) -> ReceiptId:
@@ -81,7 +81,8 @@ async def end_scope(
     )
     await tx.add_revocation(revocation)
     receipt = Receipt(revocation=revocation, sessions_ended=0, complete=False)
-    return await end_batch(tx, env, receipt, whole=whole)
+    done = await end_batch(tx, env, receipt, whole=whole)
+    return Logout(receipt=done.receipt, ended=tuple(done.ended))
 
 
 async def end_by_rule(
@@ -96,19 +97,16 @@ async def end_by_rule(
 async def end_batch(tx: Transaction, env: Env, receipt: Receipt, *, whole: bool = False) -> Logout:
     """End the next rows of a receipt that is not complete, and owe what their ends owe."""
     revocation = receipt.revocation
-    ended: list[Session] = []
-    complete = False
-    while not complete:
-        batch = env.policy(tx.tenant).batch
+    batch = env.policy(tx.tenant).batch
+    ended = rows = await tx.end_sessions(revocation, batch)
+    while whole and len(rows) == batch:
         rows = await tx.end_sessions(revocation, batch)
-        ended += rows
-        complete = len(rows) < batch
-        if not whole:
-            break
+        ended = [*ended, *rows]
+    complete = len(rows) < batch
     owing = await owe(tx, env, revocation, ended)
     if receipt.sessions_ended == 0:
         await owe_subject(tx, env, revocation, owing)
     await tx.progress(revocation.id, len(ended), complete=complete)
     total = receipt.sessions_ended + len(ended)
     done = Receipt(revocation=revocation, sessions_ended=total, complete=complete)
-    return Logout(receipt=done, ended=tuple(ended))
+    return Logout(receipt=done, ended=ended)

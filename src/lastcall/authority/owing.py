@@ -19,6 +19,8 @@ async def owe(
     at a client that is told by user double anything. Returns the clients that are owed; with a
     user logged out, those that are owed for that user, and not for whom it impersonated.
     """
+    if not await tx.clients():
+        return frozenset()
     scope = revocation.scope
     always = await tx.clients(always=True)
     owing: set[ClientId] = set()

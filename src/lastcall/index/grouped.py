@@ -28,30 +28,34 @@ class Grouped:
             return [found]
         return sorted(found, key=_serial)
 
-    def add(self, subject: SubjectId, held: Held) -> None:
+    def add(self, subject: SubjectId, *held: Held) -> None:
         found = self._rows.get(subject)
-        if found is None:
-            self._rows[subject] = held
-        elif isinstance(found, Held):
-            self._rows[subject] = (found, held)
-        elif isinstance(found, dict):
-            found[held] = None
-        elif len(found) < FEW:
-            self._rows[subject] = (*found, held)
+        if isinstance(found, dict):
+            found.update(dict.fromkeys(held))
+        elif found is None:
+            self._keep(subject, held)
         else:
-            self._rows[subject] = dict.fromkeys((*found, held))
+            self._keep(subject, (*(found if isinstance(found, tuple) else (found,)), *held))
 
-    def take(self, subject: SubjectId, held: Held) -> None:
+    def take(self, subject: SubjectId, *held: Held) -> None:
         found = self._rows[subject]
         if isinstance(found, dict):
-            del found[held]
-            if len(found) < FEW:
-                self._rows[subject] = tuple(found)
-        elif found is held:
+            for one in held:
+                del found[one]
+            if len(found) <= FEW:
+                self._keep(subject, tuple(found))
+        elif isinstance(found, Held) or len(found) == len(held):
             del self._rows[subject]
-        elif isinstance(found, tuple):
-            left = tuple(other for other in found if other is not held)
-            self._rows[subject] = left[0] if len(left) == 1 else left
+        else:
+            self._keep(subject, tuple(other for other in found if other not in held))
+
+    def _keep(self, subject: SubjectId, held: tuple[Held, ...]) -> None:
+        if not held:
+            del self._rows[subject]
+        elif len(held) == 1:
+            self._rows[subject] = held[0]
+        else:
+            self._rows[subject] = held if len(held) <= FEW else dict.fromkeys(held)
 
 
 def _serial(held: Held) -> Serial:

@@ -20,7 +20,7 @@ LOGIN_AT_MOST = HOUR
 
 def prunable(shelf: Shelf, ended_before: Instant, now: Instant, limit: int) -> Iterator[Fact]:
     """Up to `limit` rows to remove; whoever does not remove one must put it back."""
-    age = now - ended_before
+    age = shelf.retained = now - ended_before
     graves = shelf.graves.take(now, limit, partial(_tombstone, age))
     yield from (held.passing() for held in graves)
     left = limit - len(graves)

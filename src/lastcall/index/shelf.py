@@ -7,6 +7,7 @@ finding it in step, so that placing the other way round undoes it exactly.
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from lastcall.domain.attempts import Code, Strikes
 from lastcall.domain.delivery import DeliveryState
@@ -61,6 +62,7 @@ class Shelf:
         self.outbox = Outbox(queue, depth)
         self.intentions = Intentions()
         self.graves: Wheel[Held] = Wheel()
+        self.retained = 0
         self.old_receipts: Wheel[ReceiptId] = Wheel()
         self.old_strikes: Wheel[str] = Wheel()
         self.old_codes: Wheel[tuple[SubjectId, str]] = Wheel()
@@ -104,7 +106,7 @@ class Shelf:
             self._deadlines.add(held, deadline)
         else:
             self.over.add(held.subject, held)
-            self.graves.add(held, held.ended.at)
+            self.graves.add(held, held.ended.at + self.retained)
 
     def _change(self, held: Held, before: Session, after: Session) -> None:
         if before.token_hash != after.token_hash:
@@ -117,7 +119,7 @@ class Shelf:
         held.put(self._profiles, after)
         if before.ended is None and after.ended is not None:
             self._is_over(held, before.impersonator)
-            self.graves.add(held, after.ended.at)
+            self.graves.add(held, after.ended.at + self.retained)
         elif before.ended is not None and after.ended is None:
             self.over.take(held.subject, held)
             self._is_live(held, after.impersonator)
@@ -150,10 +152,18 @@ class Shelf:
 
     def end_together(self, rows: Sequence[Held], end: End) -> None:
         """End these, which have not ended."""
+        whose: dict[SubjectId, list[Held]] = {}
         for held in rows:
-            self._is_over(held, self._sitter(held))
+            whose.setdefault(held.subject, []).append(held)
+            sitter = self._sitter(held) if self.sitting else None
+            if sitter is not None:
+                self.sitting.take(sitter, held)
             held.end(end)
-        self.graves.add_all(rows, end.at)
+        for subject, some in whose.items():
+            self.unended.take(subject, *some)
+            self.over.add(subject, *some)
+        self.live -= len(rows)
+        self.graves.add_all(rows, end.at + self.retained)
 
     def revive_together(self, rows: Sequence[Held]) -> None:
         """Take their end back; a row that went and came back since has another place."""
@@ -176,8 +186,7 @@ class Shelf:
         """The rows from `first` on numbered below `below`, ended or not, in order."""
         start = bisect_left(self._order, first, key=_serial)
         stop = bisect_left(self._order, below, lo=start, key=_serial)
-        rows = (self._order[place] for place in range(start, stop))
-        return (held for held in rows if not held.gone)
+        return (held for held in islice(self._order, start, stop) if held.token)
 
     def newest_first(self) -> Iterator[Session]:
         return (held.passing() for held in reversed(self._order) if not held.gone)

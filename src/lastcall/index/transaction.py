@@ -36,6 +36,7 @@ from lastcall.index.owing import OutboxRows
 from lastcall.index.pruning import prunable
 from lastcall.index.shelf import refresh_tokens
 from lastcall.index.tables import Changed, Index
+from lastcall.index.tombstones import Tombstones
 from lastcall.ports import Page, SessionQuery, searchable
 
 
@@ -226,7 +227,7 @@ class IndexTransaction(OutboxRows):
             return ()
         rows = self._covered(covered, limit)
         self._end_together(rows, covered.end())
-        return [held.passing() for held in rows]
+        return Tombstones(rows)
 
     def _covered(self, covered: Revocation, limit: int) -> Sequence[Held]:
         """Rows to end, oldest first; where a slice stopped, the next one goes on."""

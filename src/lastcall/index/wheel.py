@@ -9,6 +9,10 @@ BUCKET = 8_192
 """Milliseconds: coarse enough that a million things make few buckets."""
 
 
+LOOKS = 2_000
+"""Things looked at in one go, at least."""
+
+
 class Wheel(Generic[T]):
     """Entries are never removed when things change: whoever takes one asks when it is due now."""
 
@@ -31,12 +35,15 @@ class Wheel(Generic[T]):
         """Take out up to `limit` things that are due at `now`.
 
         `due` says from when on a thing is, None when it never will be: that one is forgotten, and
-        one that is due later moves to its new place. What was added twice is taken once.
+        one that is due later moves to its new place. What was added twice is taken once. Only so
+        many are looked at, for a million would stop everybody; the next call goes on.
         """
         taken: dict[T, None] = {}
+        looks = max(limit, LOOKS)
         for bucket in sorted(one for one in self._buckets if one <= now // BUCKET):
             things = self._buckets.pop(bucket)
-            while things and len(taken) < limit:
+            while things and looks and len(taken) < limit:
+                looks -= 1
                 thing = things.pop()
                 at = due(thing)
                 if at is None:
