@@ -9,7 +9,8 @@ from lastcall.authority.receipts import receipt
 from lastcall.authority.sessions import session_by_id
 from lastcall.authority.status import status
 from lastcall.domain.access import Caller
-from lastcall.domain.audit import body_of, canonical
+from lastcall.domain.audit import body_of
+from lastcall.domain.canonical import canonical
 from lastcall.domain.errors import AuthorityError
 from lastcall.domain.logout import OfSubject, OneSession
 from lastcall.domain.types import ReceiptId, SessionId, SubjectId

@@ -13,7 +13,7 @@ from lastcall.authority.logout import logout
 from lastcall.authority.receipts import signed_receipt
 from lastcall.authority.showing import shown_receipt
 from lastcall.domain.access import operator
-from lastcall.domain.audit import canonical
+from lastcall.domain.canonical import canonical
 from lastcall.domain.logout import OfSubject
 from lastcall.domain.proof import line_of_link
 from lastcall.domain.types import ReceiptId, SubjectId, TenantId

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from lastcall.authority.audit_heads import audit_links
 from lastcall.domain.access import operator
-from lastcall.domain.audit import canonical, content_of, digest_of
+from lastcall.domain.audit import content_of, digest_of
+from lastcall.domain.canonical import canonical
 from lastcall.domain.proof import FIELDS, HEAD_TYP, RECEIPT_TYP, line_of_link
 from tests.authority.acts import origin
 from tests.verify.proving import Ed25519Signer, Proof, encoded, prove

@@ -2,6 +2,7 @@
 
 from lastcall.domain.types import Duration
 from lastcall.main.errors import StoreRestored
+from lastcall.main.loading import LoadingShown
 from lastcall.settings import Configured
 from lastcall.stores import postgres, sqlite
 
@@ -16,7 +17,10 @@ async def open_record(
     try:
         if not configured.settings.store.on_postgres:
             return await sqlite.SqliteStore.open(
-                configured.store, witness=configured.witness, accept_rollback=accept_rollback
+                configured.store,
+                witness=configured.witness,
+                accept_rollback=accept_rollback,
+                progress=LoadingShown(),
             )
         return await postgres.open_store(
             server_of(configured),

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lastcall.domain.audit import canonical, digest_of
+from lastcall.domain.audit import digest_of
+from lastcall.domain.canonical import canonical
 from lastcall.domain.proof import (
     HEAD_TYP,
     RECEIPT_TYP,

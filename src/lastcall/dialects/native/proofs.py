@@ -5,7 +5,7 @@ from lastcall.dialects.native.callers import known
 from lastcall.dialects.native.proof_shapes import AuditQuery, Head, Nothing
 from lastcall.dialects.native.reading import query_as
 from lastcall.dialects.native.settings import Settings
-from lastcall.domain.audit import canonical
+from lastcall.domain.canonical import canonical
 from lastcall.domain.proof import line_of_link
 from lastcall.verify.pages import pages
 from lastcall.wire import Call, Handler, Reply, json_reply
