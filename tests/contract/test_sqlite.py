@@ -15,7 +15,8 @@ from lastcall.domain.errors import Invalid, StoreUnavailable
 from lastcall.domain.logout import OfDialect, OfSubject, OneSession
 from lastcall.domain.types import HOUR, Instant, ReceiptId, SessionId
 from lastcall.index import IndexStore
-from lastcall.stores.sqlite import NotOurs, SqliteStore, StoreInUse
+from lastcall.stores.sqlite import NotOurs, SqliteStore, StoreInUse, opening
+from lastcall.stores.sqlite.loading import load
 from tests.contract.changes import add, do, fill_with_everything, finds
 from tests.contract.gates import StepGate, turns, until
 from tests.contract.rows import (
@@ -235,3 +236,67 @@ async def test_closing_twice_is_closing(path: Path) -> None:
             await store.find(token_of(1))
         with pytest.raises(StoreUnavailable, match="closed"):
             await add(store, a_session(2))
+
+
+async def test_the_start_tells_how_far_it_has_come(path: Path) -> None:
+    async with opened(path) as store:
+        await fill(store, 3)
+    told: list[tuple[int, int]] = []
+    async with opened(path, progress=lambda done, total: told.append((done, total))):
+        assert told == [(3, 3)]
+
+
+async def test_texts_many_sessions_share_are_on_disk_once(path: Path) -> None:
+    async with opened(path) as store:
+        await fill(store, 3)
+        with pytest.raises(Invalid):
+            await add(store, a_session(4, user_agent="half \ud800"))
+        await add(store, a_session(5, user_agent="another"))
+        before = snapshot(store.index)
+    with closing(apsw.Connection(str(path))) as db:
+        assert db.execute("SELECT count(*) FROM agents").get == 2
+    async with opened(path) as store:
+        assert snapshot(store.index) == before
+        await add(store, a_session(6, user_agent="another"))
+    with closing(apsw.Connection(str(path))) as db:
+        assert db.execute("SELECT count(*) FROM agents").get == 2
+
+
+async def test_uses_of_sessions_that_end_together_are_not_lost(path: Path) -> None:
+    async with opened(path) as store:
+        await fill(store)
+        found = await store.find(token_of(2))
+        assert found is not None
+        store.touch(found, Instant(NOW + 9))
+        rule = a_revocation(9)
+        async with store.transaction(ONE) as tx:
+            await tx.add_revocation(rule)
+            ended = await tx.end_sessions(rule, 100)
+            assert [one.last_seen - NOW for one in ended] == [0, 9, 0]
+            assert list(ended[1:]) == [ended[1], ended[2]]
+        before = snapshot(store.index)
+    async with opened(path) as store:
+        assert snapshot(store.index) == before
+
+
+async def test_a_database_of_before_is_brought_up_to_date(path: Path) -> None:
+    """Its sessions are the same afterwards, whatever they share."""
+    steps = opening.migrations()
+    with closing(apsw.Connection(str(path))) as db:
+        opening.migrate(db, steps[:3])
+        for number, agent in enumerate(("one", "one", "two"), 1):
+            device = '{"type":"","name":"' + agent + '","version":"","os_name":"","os_version":""}'
+            known = ("one", number, f"s{number}", "ann", bytes([number]) * 32, "web", "api", "", 0)
+            times = ("[]", 1, 1, None, 9, None, None, b"", "[]", None, None, None, None)
+            db.execute(
+                "INSERT INTO sessions VALUES (" + ", ".join("?" * 25) + ")",  # noqa: S608
+                (*known, "host", agent, device, *times),
+            )
+        opening.migrate(db, steps)
+        index = load(db)
+    rows = [held.session for held in index.tokens.values()]
+    assert [(row.user_agent, row.device.name) for row in rows] == [
+        ("one", "one"),
+        ("one", "one"),
+        ("two", "two"),
+    ]
