@@ -2,8 +2,8 @@
 
 from lastcall.stores.postgres.connecting import Server, shown
 from lastcall.stores.postgres.errors import NameTaken, NotShared, RolledBack, SchemaWrong
-from lastcall.stores.postgres.following import Name
 from lastcall.stores.postgres.opening import open_store, schema_of
+from lastcall.stores.postgres.reading import Name
 from lastcall.stores.postgres.store import PostgresStore
 
 __all__ = [

@@ -5,7 +5,7 @@ from collections import deque
 
 from lastcall.domain.types import Duration
 from lastcall.ports import Observer, Unobserved
-from lastcall.stores.postgres.following import now
+from lastcall.stores.postgres.reading import now
 
 MOST = 1_000
 """Changes of this node that others have still to apply; more are not timed."""

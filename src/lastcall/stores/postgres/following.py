@@ -6,12 +6,9 @@ NOTIFY is no more than a hint that makes a round come sooner.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from enum import Enum, auto
-from typing import Any, NamedTuple, Protocol
 
 import structlog
 
@@ -27,11 +24,9 @@ from lastcall.stores.postgres.connecting import (
     unavailable,
 )
 from lastcall.stores.postgres.errors import NameTaken, RolledBack
+from lastcall.stores.postgres.reading import Absorbed, Followed, Name, now, read
 
 log = structlog.stdlib.get_logger("store")
-
-TOGETHER = 500
-"""Rows of the feed read at a time."""
 
 LONG_OVER = -3_600.0
 """The lease of a guest, in seconds."""
@@ -47,14 +42,6 @@ UPDATE followers
 SET lease_until = clock_timestamp() + $3 * interval '1 second', applied = greatest(applied, $4)
 WHERE node = $1 AND instance = $2
 RETURNING set_config('synchronous_commit', $5, true)
-"""
-READ = """
-SELECT h.epoch, h.seq, (SELECT coalesce(max(applied), 0) FROM followers),
-    (SELECT batch FROM feed WHERE seq = $1), f.*
-FROM feed_head AS h LEFT JOIN LATERAL (
-    SELECT seq, batch, node, at, changes FROM feed
-    WHERE seq > $1 AND seq <= $1 + 500 ORDER BY seq
-) AS f ON true
 """
 CONFIRM = """
 WITH mine AS (
@@ -92,105 +79,11 @@ def _too_late(asked: asyncio.Future[None]) -> None:
         asked.set_exception(StoreUnavailable("the database does not answer in time"))
 
 
-def now() -> float:
-    """Seconds of a clock nobody sets, and which counts while the machine sleeps."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Name:
-    """A node, and this run of it. A guest writes, but holds no lease and is waited for by nobody;
-    `lease` is in seconds."""
-
-    node: str
-    instance: str = ""
-    lease: float = 2.0
-    guest: bool = False
-
-    @property
-    def margin(self) -> float:
-        """What clocks may differ in over a lease, in seconds."""
-        return 0.05 + self.lease / 100
-
-
 @dataclass(slots=True)
 class Peer:
     applied: int
     rank: int
     until: float
-
-
-class Come(NamedTuple):
-    """How far a node had come before a reading: the batch of its last change, and up to where it
-    knows that all is durable."""
-
-    seq: int
-    tip: str | None
-    vouched: int
-
-
-class Head:
-    """What one reading brought: where the feed is, up to where somebody vouches, new rows.
-
-    `other` is that the database does not have what the node had come to before it read.
-    """
-
-    __slots__ = ("before", "epoch", "other", "rows", "seq", "vouched")
-
-    def __init__(self, before: Come, rows: Sequence[Any]) -> None:
-        self.before = before
-        self.epoch: str = rows[0][0]
-        self.seq: int = rows[0][1]
-        self.vouched: int = rows[0][2]
-        self.other: bool = self.seq < before.seq or rows[0][3] not in (None, before.tip)
-        self.rows = [row[4:] for row in rows if row[4] is not None]
-
-
-async def read(db: Db, before: Come, within: float) -> Head:
-    return Head(before, [tuple(row) for row in await db.fetch(READ, before.seq, timeout=within)])
-
-
-class Absorbed(Enum):
-    """What came of a reading: nothing is left, more is to be read, a write of this node's own has
-    to be resolved first, or the feed begins too late."""
-
-    ALL = auto()
-    MORE = auto()
-    BLOCKED = auto()
-    GAP = auto()
-
-
-class Followed(Protocol):
-    """The store, as following sees it: `position` is how far its index has come, `vouched` up to
-    where that is durable beyond doubt."""
-
-    position: int
-    vouched: int
-
-    @property
-    def come(self) -> Come: ...
-
-    def absorb(self, head: Head, upto: int) -> Absorbed:
-        """Apply what is new, up to that number, at most. Raises `RolledBack`."""
-        ...
-
-    async def reload(self, db: Db) -> None:
-        """Read everything anew: the feed does not go back far enough."""
-        ...
-
-    def proven(self, seq: int) -> None:
-        """Everything up to there is durable."""
-        ...
-
-    def moved(self) -> None:
-        """Something has been vouched for, or is spread further."""
-        ...
-
-    def took_over(self) -> None:
-        """This node is now the one that does what only one has to do."""
-        ...
-
-    def give_up(self, error: BaseException) -> None: ...
 
 
 class Following:
@@ -399,7 +292,6 @@ class Following:
         for node in self.peers.keys() - peers.keys():
             self.on_lapsed(node)
         self.peers, self._seen, self.told = peers, max(self._seen, seq), seq
-        self.on_reached(name.node, seq)
         led, self.leads = (
             self.leads,
             rank is not None

@@ -32,7 +32,7 @@ from lastcall.stores.postgres.connecting import (
 )
 from lastcall.stores.postgres.doubts import Doubt
 from lastcall.stores.postgres.errors import RolledBack
-from lastcall.stores.postgres.following import Absorbed, Come, Head, read
+from lastcall.stores.postgres.reading import Absorbed, Come, Head, read
 
 log = structlog.stdlib.get_logger("store")
 
