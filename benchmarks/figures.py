@@ -415,10 +415,39 @@ def _million_figures() -> list[Figure]:
     ]
 
 
+def _guard_figures() -> list[Figure]:
+    group = "guard"
+    return [
+        Figure(
+            group=group,
+            name="check by a guard in the application, 100,000 remembered",
+            unit="us",
+            of=_in(group, "check_us"),
+            bar=3,
+            at_most=True,
+        ),
+        Figure(
+            group=group,
+            name="logout answered until the application refuses, p50",
+            unit="ms",
+            of=_in(group, "refused_p50_ms"),
+        ),
+        Figure(
+            group=group,
+            name="... p99",
+            unit="ms",
+            of=_in(group, "refused_p99_ms"),
+            bar=100,
+            at_most=True,
+        ),
+    ]
+
+
 FIGURES = [
     *_check_figures(),
     *_logouts_over_http(),
     *_million_figures(),
     *_delivery_figures(),
     *_logout_figures(),
+    *_guard_figures(),
 ]

@@ -29,6 +29,10 @@ def _verbs(run: Run) -> Turn:
     return lambda: scene("verbs", str(run.sizes.logouts))
 
 
+def _guard(run: Run) -> Turn:
+    return lambda: scene("guard", str(run.sizes.logouts))
+
+
 SCENES: Mapping[str, Opening] = {
     "checks": checks,
     "logouts": logouts,
@@ -36,4 +40,5 @@ SCENES: Mapping[str, Opening] = {
     "deliveries": _deliveries,
     "hanging": _hanging,
     "verbs": _verbs,
+    "guard": _guard,
 }

@@ -47,6 +47,7 @@ def a_round(per_second: float, **changes: Any) -> dict[str, Any]:
             "syncs_per_second": 4_000.0,
         },
         "million": {"refused_ms": 4.0, "idle_p99_ms": 1.0, "busy_p99_ms": 1.5},
+        "guard": {"check_us": 2.0, "refused_p50_ms": 2.0, "refused_p99_ms": 8.0},
     }
     return {**found, **changes}
 

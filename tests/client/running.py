@@ -22,9 +22,8 @@ PASSWORDS = {"monitor": "Monitor_1234", "engineer": "Engineer_1234", "admin": "A
 
 
 @contextmanager
-def authority(folder: Path, port: int = 0) -> Iterator[Server]:
-    arguments = ("--port", str(port)) if port else ()
-    with demo(folder, *arguments, environ=ENVIRON) as server:
+def authority(folder: Path) -> Iterator[Server]:
+    with demo(folder, environ=ENVIRON) as server:
         yield server
 
 
@@ -119,6 +118,15 @@ class Proxy:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def reset(self) -> None:
+        """Break every connection there is; new ones may be made."""
+
+        async def broken() -> None:
+            for task in list(self._tasks):
+                task.cancel()
+
+        asyncio.run_coroutine_threadsafe(broken(), self._loop).result()
 
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()

@@ -98,7 +98,10 @@ class SessionGuard:
     def check_now(self, token: str, *, use: bool = True) -> Identity | Verdict:
         """From memory alone, from any thread: who it is, `REFUSED`, or `UNKNOWN`."""
         now = self._clock()
-        key = sha256(token.encode("utf-8", "surrogatepass")).digest()
+        try:
+            key = sha256(token.encode()).digest()
+        except UnicodeEncodeError:
+            return Verdict.REFUSED
         cache = self._cache
         entry = cache.entries.get(key)
         if entry is None:
@@ -129,7 +132,6 @@ class SessionGuard:
 
         For what outlives a request, such as a WebSocket. Watching is no use of the session.
         """
-        key = sha256(token.encode("utf-8", "surrogatepass")).digest()
         missed = 0
         while True:
             try:
@@ -138,6 +140,7 @@ class SessionGuard:
                         return Verdict.REFUSED
             except CannotKnow:
                 return Verdict.UNKNOWN
+            key = sha256(token.encode()).digest()
             missed = 0 if await self._doubt(key, missed) else missed + 1
 
     async def _doubt(self, key: bytes, missed: int) -> bool:
@@ -179,7 +182,7 @@ class SessionGuard:
         if self._closed:
             raise CannotKnow("the guard was closed")
         self._start()
-        key = sha256(token.encode("utf-8", "surrogatepass")).digest()
+        key = sha256(token.encode()).digest()
         sent, task = self._asks.get((key, use), (0.0, None))
         if task is None or self._clock() >= sent + self.lease:
             if len(self._asks) >= WAITING:

@@ -1,0 +1,205 @@
+"""What a guard does when the feed is cut, the authority dies, or its own process is paused.
+
+Every answer goes into a history, and the checker says whether a register with the lease for a
+delay could have given it.
+"""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import requests
+
+from lastcall.client import CannotKnow, Identity, SessionGuard, Verdict
+from tests.checker import Answer, Call, broken
+from tests.client.running import (
+    SECRET,
+    App,
+    app,
+    authority,
+    bearer,
+    log_in,
+    log_out,
+    proxy,
+)
+from tests.e2e.server import Server
+
+pytestmark = pytest.mark.fault
+
+LEASE = 1.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with authority(tmp_path_factory.mktemp("authority")) as one:
+        yield one
+
+
+@dataclass
+class Watched:
+    """A token that is checked all the time, and every answer about it."""
+
+    guard: SessionGuard
+    token: str
+    history: list[Call] = field(default_factory=list)
+    unknown: int = 0
+
+    async def check(self) -> Answer | None:
+        asked = time.monotonic()
+        try:
+            found = await self.guard.check(self.token)
+        except CannotKnow:
+            self.unknown += 1
+            return None
+        answer = Answer.LIVE if found else Answer.ENDED
+        self.history.append(Call(asked, time.monotonic(), answer))
+        return answer
+
+    async def keep_checking(self) -> None:
+        while True:
+            await self.check()
+            await asyncio.sleep(0.002)
+
+    async def log_out(self, url: str) -> None:
+        asked = time.monotonic()
+        await asyncio.to_thread(log_out, url, self.token)
+        self.history.append(Call(asked, time.monotonic(), Answer.DONE))
+
+    def last(self, answer: Answer) -> float:
+        return max(call.asked for call in self.history if call.answer is answer)
+
+
+@asynccontextmanager
+async def watched(url: str, token: str, lease: float = LEASE) -> AsyncIterator[Watched]:
+    async with SessionGuard(url, "wiki", SECRET, lease=lease, patience=1.0) as guard:
+        one = Watched(guard, token)
+        checking = asyncio.create_task(one.keep_checking())
+        await asyncio.sleep(0.1)
+        try:
+            yield one
+        finally:
+            checking.cancel()
+            with suppress(asyncio.CancelledError):
+                await checking
+
+
+async def test_a_cut_feed_lets_nobody_in_beyond_the_lease(server: Server) -> None:
+    token, kept = log_in(server.url), log_in(server.url)
+    with proxy(server.url) as network:
+        async with watched(network.url, token) as one:
+            assert await one.guard.check(kept) is not None
+            network.dropping = True
+            cut = time.monotonic()
+            await one.log_out(server.url)
+            await asyncio.sleep(LEASE + 1.5)
+            assert one.last(Answer.LIVE) < cut + LEASE
+            assert one.unknown > 0
+            assert isinstance(one.guard.check_now(kept), Verdict)
+            network.dropping = False
+            async with asyncio.timeout(30):
+                while await one.check() is not Answer.ENDED:  # noqa: ASYNC110  # as it comes back
+                    await asyncio.sleep(0.05)
+                while not one.guard.standing.following:  # noqa: ASYNC110  # nothing tells a test
+                    await asyncio.sleep(0.05)
+            assert await one.guard.check(kept) is not None
+        assert broken(one.history, LEASE) == []
+
+
+async def test_what_happened_meanwhile_is_read_before_memory_is_believed(server: Server) -> None:
+    """The feed goes on by its sequence: what did not happen is not forgotten."""
+    token, kept = log_in(server.url), log_in(server.url)
+    with proxy(server.url) as network:
+        async with watched(network.url, token) as one:
+            await one.guard.check(kept)
+            before = one.guard.standing
+            network.reset()
+            await one.log_out(server.url)
+            async with asyncio.timeout(10):
+                while one.guard.standing.position == before.position:  # noqa: ASYNC110  # as above
+                    await asyncio.sleep(0.001)
+            async with asyncio.timeout(10):
+                while not one.guard.standing.following:  # noqa: ASYNC110  # as above
+                    await asyncio.sleep(0.001)
+            assert isinstance(one.guard.check_now(kept), Identity)
+            assert await one.check() is Answer.ENDED
+        assert broken(one.history, LEASE) == []
+
+
+async def test_a_killed_authority_means_nobody_knows_and_a_new_one_is_followed(
+    tmp_path: Path,
+) -> None:
+    with authority(tmp_path) as first, proxy(first.url) as network:
+        token = log_in(first.url)
+        async with watched(network.url, token) as one:
+            assert isinstance(one.guard.check_now(token), Identity)
+            before = one.guard.standing.position
+            await asyncio.to_thread(first.kill)
+            killed = time.monotonic()
+            await asyncio.sleep(LEASE + 0.5)
+            assert one.last(Answer.LIVE) < killed + LEASE
+            with pytest.raises(CannotKnow):
+                await one.guard.check(token)
+            with authority(tmp_path) as second:
+                network.target = int(second.url.rsplit(":", 1)[1])
+                async with asyncio.timeout(20):
+                    while not one.guard.standing.following:  # noqa: ASYNC110  # as above
+                        await asyncio.sleep(0.01)
+                here = one.guard.standing.position
+                assert before is not None
+                assert here is not None
+                assert here.epoch != before.epoch
+                assert await one.guard.check(token) is not None
+                await one.log_out(second.url)
+                await asyncio.sleep(0.3)
+                assert await one.check() is Answer.ENDED
+        assert broken(one.history, LEASE) == []
+
+
+def me(guarded: App, token: str, found: list[int]) -> None:
+    reply = requests.get(f"{guarded.url}/me", headers=bearer(token), timeout=20)
+    found.append(reply.status_code)
+
+
+@pytest.mark.parametrize("kind", ["starlette", "flask"])
+def test_a_paused_application_does_not_believe_what_it_had_before(
+    server: Server, kind: str
+) -> None:
+    """Events and heartbeats wait in its socket while it is paused, and so do requests."""
+    token, kept = log_in(server.url), log_in(server.url)
+    with app(kind, server.url) as guarded:
+        assert (guarded.me(token), guarded.me(kept)) == (200, 200)
+        time.sleep(0.5)
+        os.kill(guarded.process.pid, signal.SIGSTOP)
+        log_out(server.url, token)
+        time.sleep(2.5)  # longer than its lease
+        found: list[int] = []
+        waiting = [threading.Thread(target=me, args=(guarded, token, found)) for _ in range(4)]
+        for thread in waiting:
+            thread.start()
+        time.sleep(0.2)
+        os.kill(guarded.process.pid, signal.SIGCONT)
+        for thread in waiting:
+            thread.join()
+        assert found == [401] * 4
+        assert guarded.me(kept) == 200
+
+
+def test_an_application_without_its_authority_says_so(tmp_path: Path) -> None:
+    with authority(tmp_path) as server, app("starlette", server.url) as guarded:
+        token = log_in(server.url)
+        assert guarded.me(token) == 200
+        server.kill()
+        killed = time.monotonic()
+        while (status := guarded.me(token)) == 200:
+            assert time.monotonic() < killed + 2.1
+        assert status == 503
+        assert guarded.me("lct_unknown") == 503
+        assert guarded.me() == 401
+        assert requests.get(f"{guarded.url}/public/hello", timeout=5).status_code == 200
