@@ -16,6 +16,7 @@ TITLES = {
     "deliveries": "Telling applications",
     "hanging": "Receivers that hang",
     "verbs": "The verbs by themselves",
+    "guard": "A guard in the application",
 }
 WORDS = {True: "met", False: "NOT MET", None: ""}
 
@@ -59,6 +60,7 @@ def write(
     explanations: Sequence[Explanation] = (),
     folder: Path = FOLDER,
 ) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     raw = {"machine": facts, "remarks": remarks, "rounds": rounds}
     (folder / "report.json").write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
     text = "\n".join(_markdown(facts, results, remarks, explanations)) + "\n"
