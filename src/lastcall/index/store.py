@@ -21,15 +21,13 @@ from lastcall.index.held import Held
 from lastcall.index.marks import scope_keys
 from lastcall.index.tables import Change, Changed, EndedTogether, Index, Touched
 from lastcall.index.transaction import IndexTransaction
+from lastcall.index.uses import Uses
 from lastcall.ports import Condition, Found, Observer, Unobserved
 from lastcall.ports.feed import Mark
 from lastcall.ports.reading import MUST_WAIT, MustWait
 
 Report = Callable[[int, BaseException | None], None]
 """Called on the event loop: everything up to this ticket is durable, or it failed for good."""
-
-TOUCH_EVERY = 1.0
-"""Seconds that the last uses of sessions are gathered before they are written."""
 
 
 class Log(Protocol):
@@ -95,8 +93,7 @@ class IndexStore:
         self._durable = 0
         self._undurable: dict[Concern, int] = {}
         self._pending: dict[int, Ticket] = {}
-        self._uses: dict[Held, None] = {}
-        self._flush: asyncio.TimerHandle | None = None
+        self._uses = Uses(self._write_down)
 
     # --- the check path ---
 
@@ -135,23 +132,15 @@ class IndexStore:
             return
         if at > held.last_seen:
             held.seen(at)
-        self._uses[held] = None
-        if self._flush is None:
-            loop = asyncio.get_running_loop()
-            self._flush = loop.call_later(TOUCH_EVERY, self._write_uses)
+        self._uses.add(held)
 
-    def _write_uses(self) -> None:
-        self._flush = None
-        rows = [held for held in self._uses if not held.gone and held.ended is None]
-        self._uses.clear()
-        if rows and self.failed is None:
-            self._submit([_use(held) for held in rows])
+    def _write_down(self, used: Sequence[Held]) -> None:
+        if self.failed is None:
+            self._submit([_use(held) for held in used])
 
     async def record_uses(self) -> None:
         """Return once the uses gathered so far are durable."""
-        if self._flush is not None:
-            self._flush.cancel()
-            self._write_uses()
+        self._uses.write_all()
         await self._wait_for(self._submitted)
 
     # --- transactions ---
@@ -351,9 +340,7 @@ class IndexStore:
                 return
             self._closed = True
             self._refusal = self.failed or StoreUnavailable("the store is closed")
-        if self._flush is not None:
-            self._flush.cancel()
-            self._write_uses()
+        self._uses.write_all()
         await self._log.close()
 
 

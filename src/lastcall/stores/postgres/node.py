@@ -64,6 +64,7 @@ class Node(IndexStore):
         self._undurable = self._doubts.about
         self._distances = Distances()
         self._uses_at: dict[Held, Instant] = {}
+        self._flush: asyncio.TimerHandle | None = None
         self._touching = False
         self._news = False
         self._bodies_awaited: list[asyncio.Future[None]] = []

@@ -14,7 +14,6 @@ from lastcall.domain.types import (
     TokenHash,
 )
 from lastcall.index import IndexTransaction
-from lastcall.index.store import TOUCH_EVERY
 from lastcall.ports import Found
 from lastcall.ports.reading import MUST_WAIT, MustWait
 from lastcall.stores.postgres.body import Body
@@ -22,6 +21,9 @@ from lastcall.stores.postgres.connecting import TROUBLE, unavailable
 from lastcall.stores.postgres.history import records
 from lastcall.stores.postgres.node import Node
 from lastcall.stores.postgres.turns import Writing, again
+
+TOUCH_EVERY = 1.0
+"""Seconds that the last uses of sessions are gathered before they are written."""
 
 
 class PostgresStore(Node):
