@@ -11,7 +11,8 @@ from tests.contract.rows import GONE, a_session
 
 
 def held(number: int) -> Held:
-    return hold(Profiles(), a_session(number))
+    one = a_session(number)
+    return hold(Profiles(), one, one.subject)
 
 
 async def test_everything_is_written_once_and_in_slices() -> None:
