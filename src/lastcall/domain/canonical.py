@@ -7,17 +7,17 @@ from json.encoder import encode_basestring_ascii as _quoted
 
 def canonical(body: Mapping[str, object]) -> bytes:
     """JSON with sorted keys, no spaces, in ASCII."""
-    return _written(body).encode("ascii")
+    return _written(dict(body)).encode("ascii")
 
 
 def _written(value: object) -> str:
     """What `json.dumps` would write, in half its time: every change of anything waits for it."""
     if isinstance(value, str):
         return _quoted(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return (
             "{"
             + ",".join([f"{_quoted(key)}:{_written(value[key])}" for key in sorted(value)])
             + "}"
         )
-    return str(int(value)) if type(value) is int else json.dumps(value)
+    return str(value) if type(value) is int else json.dumps(value)
