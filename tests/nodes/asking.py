@@ -67,7 +67,9 @@ class Line:
                 length = int(value)
             elif lowered == b"connection":
                 close = value.strip().lower() == b"close"
-        content = await reader.readexactly(length) if length else b""
+        content = (
+            await reader.readexactly(length) if length and not request.startswith(b"HEAD") else b""
+        )
         if close:
             self.close()
         return Answer(status, content)

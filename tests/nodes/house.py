@@ -23,6 +23,9 @@ SOAJS_KEY = mint_key(SOAJS_ID, bytes(range(28)), "soajs key lal massa")
 LEASE = 2.0
 """Seconds; what the nodes of tests are set to unless a test says otherwise."""
 
+PATIENT = ('timeout = "2s"', 'connect_timeout = "2s"')
+"""How long nodes wait for a database that says nothing: not for long, tests wait with them."""
+
 CONFIG = f"""\
 [server]
 log_level = "debug"
@@ -34,14 +37,21 @@ queue = 1000
 
 [tenants.default]
 sessions_per_subject = 0
+subject_lockout = {{ tries = 0 }}
+address_lockout = {{ tries = 0 }}
+factor_lockout = {{ tries = 0 }}
 
 [tenants.few]
 sessions_per_subject = 3
 when_full = "refuse"
+subject_lockout = {{ tries = 0 }}
+address_lockout = {{ tries = 0 }}
 
 [tenants.latest]
 sessions_per_subject = 3
 when_full = "end_oldest"
+subject_lockout = {{ tries = 0 }}
+address_lockout = {{ tries = 0 }}
 
 [dialects.native]
 more_tenants = ["few", "latest"]
@@ -73,14 +83,19 @@ class Node:
     config: Path
     proxy: Proxy
     environ: Mapping[str, str]
-    server: Server = field(init=False)
+    server: Server = field(init=False, repr=False)
+    starts: int = 0
 
     @property
     def url(self) -> str:
         return self.server.url
 
     def start(self) -> None:
-        """Returns at once; `server.wait` waits."""
+        """Returns at once; `server.wait` waits. What an earlier run has logged is kept."""
+        log = self.config.with_name("server.log")
+        if log.exists():
+            log.rename(log.with_name(f"server-{self.starts}.log"))
+        self.starts += 1
         words = ("serve", "--config", str(self.config))
         environ = {"LASTCALL__SERVER__PORT": "0", **self.environ}
         self.server = start(words, self.config.parent, self.config, environ)
@@ -99,13 +114,13 @@ class Node:
         self.server.kill()
 
     def end(self) -> None:
-        if self.server.process.poll() is None:
+        if self.runs:
             self.thaw()
             self.server.stop()
 
     @property
     def runs(self) -> bool:
-        return self.server.process.poll() is None
+        return hasattr(self, "server") and self.server.process.poll() is None
 
 
 @dataclass
@@ -124,6 +139,14 @@ class House:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def begin(self) -> None:
+        """Start those that do not run, all at once, and wait for every one."""
+        for node in self.nodes:
+            if not node.runs:
+                node.start()
+        for node in self.nodes:
+            node.server.wait()
+
     def mend(self) -> None:
         """Everything as it was at the beginning, whatever a test has done to it."""
         for node in self.nodes:
@@ -131,10 +154,7 @@ class House:
             node.proxy.heal()
             if node.runs:
                 node.thaw()
-            else:
-                node.start()
-        for node in self.nodes:
-            node.server.wait()
+        self.begin()
 
 
 def accounts() -> str:
@@ -143,6 +163,7 @@ def accounts() -> str:
         {"username": "admin", "password": PASSWORD, "role": "admin"},
         {"username": "careful", "password": PASSWORD, "totp_secret": TOTP, "role": "admin"},
         {"username": "frugal", "password": PASSWORD, "tenant": "few"},
+        {"username": "warden", "password": PASSWORD, "tenant": "few", "role": "admin"},
         {"username": "restless", "password": PASSWORD, "tenant": "latest"},
     ]
     return "".join(json.dumps(one) + "\n" for one in people)
@@ -169,12 +190,12 @@ def house(
             config = _configure(folder, number, cluster.url_at(proxy.port, database), store, more)
             nodes.append(Node(f"node{number}", config, proxy, (environ or {}).get(number, {})))
         made = House(nodes, cluster, database, wires)
+        if "postgresql:" in nodes[0].config.read_text():
+            made.operate("migrate", "--up")
         made.operate("users", "import", "-", stdin=accounts())
         for node in nodes:
-            node.start()
             stack.callback(node.end)
-        for node in nodes:
-            node.server.wait()
+        made.begin()
         yield made
 
 
@@ -188,6 +209,7 @@ def _configure(folder: Path, number: int, url: str, store: str, more: str) -> Pa
         f'url = "{url}"',
         f'key_file = "{folder}/shared/key"',
         f'signing_keys = "{folder}/shared/signing"',
+        *(PATIENT if url.startswith("postgresql:") else ()),
         store,
     ]
     config = own / "lastcall.toml"

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -135,9 +136,13 @@ class Cluster:
         settings = {**SETTINGS, **self.settings, "port": str(self.port)}
         settings["unix_socket_directories"] = str(self.folder)
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        command = [*as_postgres(), str(binaries() / "postgres"), "-D", str(self.data), *words]
+        self.process = _STARTER.submit(self._opened, command).result()
+
+    def _opened(self, command: list[str]) -> subprocess.Popen[bytes]:
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*as_postgres(), binaries() / "postgres", "-D", self.data, *words],
+            return subprocess.Popen(
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -229,6 +234,8 @@ def database(server: Cluster) -> Iterator[str]:
 
 
 _NUMBERS = count(1)
+_STARTER = ThreadPoolExecutor(1)
+"""What starts servers: they end with the thread that did, so it has to last."""
 
 
 @cache

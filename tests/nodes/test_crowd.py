@@ -1,0 +1,46 @@
+"""The harness itself: servers that tell each other nothing must not get past it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.checker import Answer, Broken
+from tests.nodes.crowd import Crowd
+from tests.nodes.house import House, Node, house
+from tests.nodes.proxy import network
+from tests.postgres.cluster import Cluster
+
+pytestmark = pytest.mark.e2e
+
+
+class Alone(Cluster):
+    """No PostgreSQL at all: each server has a file of its own."""
+
+    @staticmethod
+    def url_at(port: int, database: str, **options: str) -> str:
+        return f"sqlite:{database}"
+
+
+async def test_nodes_that_tell_each_other_nothing_are_noticed(tmp_path: Path) -> None:
+    nowhere = Alone(folder=tmp_path, port=1)
+    with house(tmp_path / "one", nowhere, "store.db", count=1) as first:
+        people = Crowd(first)
+        one = await people.log_in(first.nodes[0], "admin")
+        people.close()
+        first.nodes[0].end()
+        shutil.copytree(tmp_path / "one" / "node0", tmp_path / "two")
+        with network() as wires:
+            twin = Node("twin", tmp_path / "two" / "lastcall.toml", wires.proxy(1), {})
+            both = House([first.nodes[0], twin], nowhere, "", wires)
+            try:
+                both.begin()
+                people = Crowd(both, sessions=[one])
+                assert await people.everywhere(one) == [True, True]
+                assert await people.log_out(both.nodes[0], one) is Answer.DONE
+                people.close()
+                assert [what for _, what, _ in people.broken()] == [
+                    Broken.ACCEPTED_AFTER_LOGOUT,
+                ]
+            finally:
+                twin.end()
