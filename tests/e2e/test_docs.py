@@ -23,6 +23,12 @@ REFERENCE = [ROOT / "docs" / "reference" / name for name in ("cli.md", "settings
 BLOCK = re.compile(r"^```sh( refused)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
+PORTS = ("8780", "8781", "8782", "8783")
+"""What pages let servers of their own listen on; free ones take their places."""
+
+DATABASE = "postgresql://lastcall:lastcall@127.0.0.1:5432/lastcall"
+"""Where pages have an empty database of PostgreSQL; one of the tests' takes its place."""
+
 PREAMBLE = """\
 set -eo pipefail
 curl() { command curl --fail-with-body "$@"; }
@@ -45,14 +51,21 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_command_on_the_page(page: Path, tmp_path: Path) -> None:
+def test_every_command_on_the_page(
+    page: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    text = script(page.read_text())
+    if DATABASE in text:
+        text = text.replace(DATABASE, request.getfixturevalue("postgres_url"))
     with demo(tmp_path / "demo") as server:
-        done = run(script(page.read_text()), server, tmp_path)
+        done = run(text, server, tmp_path)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
 def run(text: str, server: Server, folder: Path) -> subprocess.CompletedProcess[str]:
-    text = text.replace("http://127.0.0.1:8700", server.url).replace("8780", str(free_port()))
+    text = text.replace("http://127.0.0.1:8700", server.url)
+    for port in PORTS:
+        text = text.replace(port, str(free_port()))
     work = folder / "work"
     work.mkdir(exist_ok=True)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
