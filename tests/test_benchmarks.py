@@ -18,6 +18,7 @@ from benchmarks.field import NGINX
 from benchmarks.figures import FIGURES, results
 from benchmarks.logouts import LOGOUT, UNDER
 from benchmarks.paced import Noted, read
+from benchmarks.processes import Unmeasured
 from benchmarks.scenes import SCENES
 from benchmarks.wrk import WentWrong, measured, request, written
 
@@ -140,6 +141,9 @@ def test_the_last_check_that_was_not_refused() -> None:
     noted = Noted([(1.0, 1.1, 204), (2.0, 2.1, 401), (1.5, 2.2, 204), (3.0, 3.1, 401)])
     assert noted.last_allowed() == 2.2
     assert [one[0] for one in noted.between(1.2, 3.0).answers] == [2.0, 1.5]
+    assert noted.percentile(99) == pytest.approx(700)
+    with pytest.raises(Unmeasured):
+        noted.between(3.0, 4.0).between(5.0, 6.0).percentile(99)
 
 
 def test_peers_are_pinned_without_addresses() -> None:
