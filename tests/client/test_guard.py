@@ -100,6 +100,7 @@ async def test_the_lease_counts_from_when_it_was_asked_for() -> None:
         assert guard.standing.lease <= 0.5
 
 
+@pytest.mark.slow
 async def test_a_lease_waits_for_the_feed() -> None:
     authority = FakeAuthority()
     await authority.log_in("t", who("john"))

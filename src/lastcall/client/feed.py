@@ -12,7 +12,6 @@ LONGEST_EVENT = 4 * 1024 * 1024
 """Bytes of one event; the authority keeps them far below."""
 
 WRITTEN = re.compile(r"([A-Za-z0-9_-]{1,64}):([0-9]{1,18})", re.ASCII)
-LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 class Unreadable(ValueError):
@@ -101,8 +100,8 @@ class Events:
         self._size = 0
 
     def read(self, piece: bytes) -> Iterator[Event]:
-        *lines, self._rest = LINE_END.split(self._rest + piece)
-        for line in lines:
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        for line in (line.removesuffix(b"\r") for line in lines):
             self._size += len(line)
             if self._size + len(self._rest) > LONGEST_EVENT:
                 raise Unreadable("an event is too long")
@@ -136,8 +135,10 @@ def _event(fields: dict[str, str]) -> Event:
                 return Reset(at)
             case "forget":
                 return Forget(at, _marks(data), "id" in fields)
-            case _:
+            case "position":
                 return Progress(at)
+            case _:  # who knows what it would have had us forget
+                raise Unreadable("an unknown event")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Unreadable("not an event of the feed") from error
 

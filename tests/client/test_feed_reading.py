@@ -1,0 +1,145 @@
+"""The feed's bytes and the authority's answers, as they may come: in any pieces, and wrong."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from lastcall.client import CannotKnow
+from lastcall.client.authority import HttpAuthority
+from lastcall.client.feed import (
+    LONGEST_EVENT,
+    Events,
+    Forget,
+    Marks,
+    Position,
+    Progress,
+    Reset,
+    Scope,
+    Unreadable,
+)
+
+BYTES = (
+    b": still here\n\n"
+    b'id: e:1\nevent: reset\ndata: {"at":"e:1"}\n\n'
+    b'event: forget\ndata: {"at":"e:2","tokens":["00ff"],"sessions":["s"]}\n\n'
+    b"id: e:2\r\nevent: forget\r\n"
+    b'data: {"at":"e:2","scopes":[{"tenant":"t","dialect":"d"}]}\r\n\r\n'
+    b'id: e:3\nevent: position\ndata: {"at":"e:3"}\n\n'
+    b'data: {"at":\nevent: position\ndata: "e:4"}\n\n'
+)
+TOLD = [
+    Reset(Position("e", 1)),
+    Forget(
+        Position("e", 2),
+        Marks(tokens=frozenset({b"\x00\xff"}), sessions=frozenset({"s"})),
+        whole=False,
+    ),
+    Forget(Position("e", 2), Marks(scopes=(Scope("t", None, "d"),)), whole=True),
+    Progress(Position("e", 3)),
+]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1_000])
+def test_events_in_pieces_of_any_size(size: int) -> None:
+    events = Events()
+    pieces = (BYTES[start : start + size] for start in range(0, len(BYTES), size))
+    found = [event for piece in pieces for event in events.read(piece)]
+    assert found == [*TOLD, Progress(Position("e", 4))]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"event: position\ndata: no json\n\n",
+        b'data: {"at":"e:1"}\n\n',
+        b'event: of another kind\ndata: {"at":"e:1"}\n\n',
+        b"data: []\n\n",
+        b'data: {"at":"nowhere"}\n\n',
+        b'event: forget\ndata: {"at":"e:1","tokens":["no hex"]}\n\n',
+        b'event: forget\ndata: {"at":"e:1","scopes":[{}]}\n\n',
+        b'event: forget\ndata: {"at":"e:1","tokens":7}\n\n',
+        b"data: \xff\n\n",
+        b"data: " + b"x" * (LONGEST_EVENT + 1),
+    ],
+)
+def test_what_is_no_event(wrong: bytes) -> None:
+    with pytest.raises(Unreadable):
+        list(Events().read(wrong))
+
+
+@asynccontextmanager
+async def answering(
+    status: int, body: bytes, headers: dict[str, str] | None = None
+) -> AsyncIterator[HttpAuthority]:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=status, body=body, headers=headers)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    authority = HttpAuthority(f"http://127.0.0.1:{port}/", "wiki", "a secret")
+    try:
+        yield authority
+    finally:
+        await authority.close()
+        await runner.cleanup()
+
+
+WHO = {
+    "active": True, "sub": "u", "username": "n", "sid": "s", "tenant": "t", "role": "r",
+    "dialect": "d", "exp": 1, "act": {"sub": "a"},
+}  # fmt: skip
+
+
+async def test_an_introspection_is_read() -> None:
+    headers = {"Lastcall-Position": "e:4", "Lastcall-Remaining": "1500"}
+    async with answering(200, json.dumps(WHO).encode(), headers) as authority:
+        answer = await authority.introspect("t", None, use=False, seconds=5)
+    assert answer.position == Position("e", 4)
+    assert answer.lasts == 1.5
+    assert answer.identity is not None
+    assert (answer.identity.subject, answer.identity.impersonator) == ("u", "a")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (200, b"", {}),
+        (200, b"[]", {}),
+        (200, b"{}", {}),
+        (200, json.dumps({**WHO, "active": "true"}).encode(), {}),
+        (200, json.dumps({**WHO, "sub": 7}).encode(), {}),
+        (200, json.dumps(WHO).encode(), {"Lastcall-Position": "?"}),
+        (200, json.dumps(WHO).encode(), {"Lastcall-Remaining": "long"}),
+        (200, b" " * 70_000 + b'{"active":false}', {}),
+        (401, b'{"active":false}', {}),
+        (302, b"", {"Location": "/elsewhere"}),
+        (503, b"", {}),
+    ],
+)
+async def test_what_is_no_answer_is_not_taken_for_a_refusal(
+    status: int, body: bytes, headers: dict[str, Any]
+) -> None:
+    async with answering(status, body, headers) as authority:
+        with pytest.raises(CannotKnow) as told:
+            await authority.introspect("the-token", None, use=False, seconds=5)
+        with pytest.raises(CannotKnow):
+            await authority.position(5)
+    assert "the-token" not in str(told.value)
+
+
+async def test_nobody_there() -> None:
+    authority = HttpAuthority("http://127.0.0.1:1", "wiki", "a secret")
+    with pytest.raises(CannotKnow):
+        await authority.position(1)
+    with pytest.raises(CannotKnow):
+        await anext(authority.feed(None))
+    await authority.close()
