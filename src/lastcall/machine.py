@@ -1,5 +1,6 @@
 """The machine's own: its clock, its source of chance, its memory."""
 
+import ctypes
 import gc
 import os
 import time
@@ -73,6 +74,13 @@ def age() -> float | None:
     return _since_boot() / 1e9 - ticks / os.sysconf("SC_CLK_TCK")
 
 
+def _give_back() -> None:
+    """Hand what was needed for a while back to the system, where the C library can (glibc)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 def settle_memory() -> None:
     """Leave what has been loaded out of the garbage collector's rounds, and make them rarer.
 
@@ -80,5 +88,6 @@ def settle_memory() -> None:
     meanwhile; hardly anything here is garbage that reference counts do not find.
     """
     gc.collect()
+    _give_back()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
