@@ -7,7 +7,7 @@ import pytest
 
 from tests.checker import Answer
 from tests.nodes.crowd import crowd
-from tests.nodes.house import House, person
+from tests.nodes.house import LEASE, House, person
 from tests.nodes.ways import EVERY_WAY
 
 pytestmark = pytest.mark.e2e
@@ -82,3 +82,20 @@ async def test_an_account_made_or_changed_at_one_node_is_so_at_all(three: House)
         for node in three.nodes:
             assert (await people.ask(node, "POST", "/v1/login", body=old)).status == 401
             await people.log_in(node, "newcomer", password="Another_horse_2")
+
+
+async def test_every_node_tells_its_mode_and_the_receipt_when_each_knew(three: House) -> None:
+    async with crowd(three) as people:
+        await asyncio.sleep(LEASE / 2)  # so that each has heard of the others
+        for node in three.nodes:
+            ready = (await people.ask(node, "GET", "/readyz")).json()
+            assert (ready["mode"], ready["nodes"]) == ("strict", 3), ready
+        admin = await people.log_in(three.nodes[0], "admin")
+        one = await people.log_in(three.nodes[0], person(6))
+        reply = await people.ask(three.nodes[1], "POST", "/v1/logout", one.token, body={})
+        receipt = reply.json()["id"]
+        for node in three.nodes:
+            path = f"/v1/receipts/{receipt}"
+            told = (await people.ask(node, "GET", path, admin.token)).json()["nodes"]
+            assert len({row["node"] for row in told}) == 3, told
+            assert all(row["applied_at"] for row in told), told
