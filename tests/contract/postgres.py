@@ -31,11 +31,15 @@ def shared_url(postgres: Cluster) -> Iterator[str]:
 @pytest.fixture
 async def url(shared_url: str) -> str:
     """Where an empty database is."""
-    db = await asyncpg.connect(shared_url)
+    await emptied(shared_url)
+    return shared_url
+
+
+async def emptied(url: str) -> None:
+    db = await asyncpg.connect(url)
     if await db.fetchval("SELECT to_regclass('feed')") is not None:
         await db.execute(EMPTY + ANEW)
     await db.close()
-    return shared_url
 
 
 async def a_node(url: str, node: str = "a", lease: float = 2.0, **more: Any) -> PostgresStore:

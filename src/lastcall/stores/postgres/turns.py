@@ -159,6 +159,8 @@ class Turns:
 
     async def enter(self) -> None:
         """Return when the caller may begin; it must `leave`. Raises `StoreUnavailable`."""
+        if self._closing:
+            raise StoreUnavailable("the store is closed")
         granted = asyncio.get_running_loop().create_future()
         self._queue.append(granted)
         self._wanted.set()
