@@ -139,15 +139,18 @@ async def test_a_standby_takes_over_amid_logouts(tmp_path: Path) -> None:
                 assert await people.everywhere(one) == [False, False, False]
 
 
-async def test_a_wait_for_the_standby_that_is_cancelled_is_no_success(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["strict", "leased"])
+async def test_a_wait_for_the_standby_that_is_cancelled_is_no_success(
+    tmp_path: Path, mode: str
+) -> None:
     """PostgreSQL then says COMMIT, with a warning: what it says is not so on the standby."""
     with (
         cluster() as first,
         database(first) as name,
         standby(first) as second,
-        house(tmp_path, first, name) as nodes,
+        house(tmp_path, first, name, store=f'mode = "{mode}"') as nodes,
     ):
-        async with crowd(nodes) as people:
+        async with crowd(nodes, slack=0.0 if mode == "strict" else LEASE) as people:
             mine = await known_everywhere(people, 4)
             second.pause()
             ending = [
