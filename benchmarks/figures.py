@@ -443,10 +443,60 @@ def _guard_figures() -> list[Figure]:
     ]
 
 
+def _node_figures() -> list[Figure]:
+    group = "nodes"
+
+    def figure(name: str, unit: str, *path: str) -> Figure:
+        return Figure(group=group, name=name, unit=unit, of=_within(group, *path))
+
+    figures = [
+        Figure(
+            group=group,
+            name="checks at one node of three",
+            unit="/s",
+            of=lambda one: float(one[group]["checks_one_node"][0]),
+        ),
+        Figure(
+            group=group,
+            name="checks at each of three at once, on these cores",
+            unit="/s",
+            of=lambda one: float(median(one[group]["checks_all_nodes"])),
+        ),
+        figure("durable logouts by 64 clients, over three nodes", "/s", "logouts_per_second"),
+    ]
+    for scene, words in STATES.items():
+        figures += [
+            figure(f"{words}: refused everywhere, p50", "ms", scene, "everywhere_p50_ms"),
+            figure(f"{words}: refused everywhere, p99", "ms", scene, "everywhere_p99_ms"),
+            figure(f"{words}: answered, p50", "ms", scene, "answered_p50_ms"),
+        ]
+        if scene != "all_well":
+            figures += [
+                figure(f"{words}: the first logout", "ms", scene, "first_answered_ms"),
+                figure(f"{words}: durable logouts", "/s", scene, "logouts_per_second"),
+            ]
+    accepted = "one cut off: it accepts for"
+    return [*figures, figure(accepted, "ms", "cut_off", "accepted_for_ms")]
+
+
+STATES = {"all_well": "all well", "stopped": "one stopped", "cut_off": "one cut off"}
+
+
+def _within(*path: str) -> Callable[[Round], float]:
+    def number(one: Round) -> float:
+        found: Any = one
+        for name in path:
+            found = found[name]
+        return float(found)
+
+    return number
+
+
 FIGURES = [
     *_check_figures(),
     *_logouts_over_http(),
     *_million_figures(),
+    *_node_figures(),
     *_delivery_figures(),
     *_logout_figures(),
     *_guard_figures(),

@@ -13,6 +13,7 @@ TITLES = {
     "checks": "Checking",
     "logouts": "Logging out over HTTP",
     "million": "A million sessions",
+    "nodes": "Three nodes on one PostgreSQL",
     "deliveries": "Telling applications",
     "hanging": "Receivers that hang",
     "verbs": "The verbs by themselves",

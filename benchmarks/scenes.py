@@ -11,7 +11,8 @@ from benchmarks.checks import checks
 from benchmarks.field import Run
 from benchmarks.logouts import logouts
 from benchmarks.million import million
-from benchmarks.processes import scene
+from benchmarks.processes import Unmeasured, scene
+from tests.postgres.cluster import installed
 
 Turn = Callable[[], Any]
 Opening = Callable[[Run], Turn]
@@ -33,10 +34,18 @@ def _guard(run: Run) -> Turn:
     return lambda: scene("guard", str(run.sizes.logouts))
 
 
+def _nodes(run: Run) -> Turn:
+    if not installed():
+        raise Unmeasured("PostgreSQL is not installed")
+    count = max(20, run.sizes.logouts * 3 // 10)
+    return lambda: scene("nodes", str(count), str(4 * count), str(run.sizes.seconds))
+
+
 SCENES: Mapping[str, Opening] = {
     "checks": checks,
     "logouts": logouts,
     "million": million,
+    "nodes": _nodes,
     "deliveries": _deliveries,
     "hanging": _hanging,
     "verbs": _verbs,

@@ -241,12 +241,19 @@ _STARTER = ThreadPoolExecutor(1)
 @cache
 def binaries() -> Path:
     """The newest PostgreSQL of Debian's packages, or the one on the path."""
-    debian = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])
-    )
-    found = debian[-1] if debian else shutil.which("initdb")
+    found = _initdb()
     assert found, "PostgreSQL is not installed: scripts/debian-packages postgresql"
     return Path(found).parent
+
+
+def installed() -> bool:
+    return _initdb() is not None
+
+
+def _initdb() -> str | Path | None:
+    debian = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    newest = max(debian, key=lambda path: int(path.parts[-3]), default=None)
+    return newest or shutil.which("initdb")
 
 
 def run(program: str, *words: str | Path) -> None:
