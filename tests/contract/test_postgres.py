@@ -252,10 +252,8 @@ async def test_leased_does_not_wait(url: str) -> None:
         assert receipt is not None
         spread = one.spread(receipt)
         assert spread.mode == "leased"
-        assert {node.node: node.applied_at is not None for node in spread.nodes} == {
-            "a": True,
-            "b": False,
-        }
+        told = {node.node: (node.applied_at is not None, node.pending) for node in spread.nodes}
+        assert told == {"a": (True, False), "b": (False, True)}
 
 
 async def test_a_receipt_tells_when_each_node_had_applied_it(url: str) -> None:

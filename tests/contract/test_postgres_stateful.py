@@ -21,10 +21,11 @@ T = TypeVar("T")
 class PostgresMachine(OwingMachine):
     """Uses are written after each verb: they do not count before."""
 
-    def __init__(self, url: str) -> None:
+    url: str
+
+    def __init__(self) -> None:
         super().__init__()
-        self.url = url
-        self.runner.run(emptied(url))
+        self.runner.run(emptied(self.url))
 
     async def open_store(self) -> IndexStore:
         return await a_node(self.url, lease=0.2)
@@ -46,8 +47,11 @@ class PostgresMachine(OwingMachine):
 
 @pytest.mark.slow
 def test_lives(shared_url: str) -> None:
+    class Here(PostgresMachine):
+        url = shared_url
+
     run_state_machine_as_test(
-        lambda: PostgresMachine(shared_url),
+        Here,
         settings=settings(
             max_examples=12,
             stateful_step_count=30,

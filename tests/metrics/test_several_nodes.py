@@ -8,8 +8,8 @@ import pytest
 
 from lastcall.metrics import StoreWork
 from lastcall.stores.postgres import PostgresStore
+from tests.contract.postgres import a_node
 from tests.contract.rows import ANN, ONE, fill
-from tests.contract.test_postgres import a_node
 
 pytestmark = pytest.mark.slow
 

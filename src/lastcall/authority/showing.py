@@ -8,12 +8,13 @@ from lastcall.authority.showing_parts import (
     present,
     shown_attempt,
     shown_delivery,
+    shown_node,
     shown_scope,
     time,
 )
 from lastcall.authority.status import Status
 from lastcall.domain.delivery import DeliveryState
-from lastcall.domain.logout import Reached, Revocation
+from lastcall.domain.logout import Revocation
 from lastcall.domain.tally import NOT_WELL, Application, ReceiptView
 from lastcall.domain.types import iso_time
 
@@ -40,7 +41,7 @@ def shown_receipt(view: ReceiptView) -> Shown:
         sessions_ended=view.receipt.sessions_ended,
         complete=view.receipt.complete,
         mode=view.spread.mode,
-        nodes=[_reached(one) for one in view.spread.nodes],
+        nodes=[shown_node(one) for one in view.spread.nodes],
         finished=view.finished,
         verdict=verdict(view),
         certainty=str(view.certainty) if view.certainty else None,
@@ -107,10 +108,6 @@ def _asker(rule: Revocation) -> str:
     if rule.by is not None:
         return "account"
     return "operator" if rule.by_name else "rule"
-
-
-def _reached(one: Reached) -> Shown:
-    return present(node=one.node, applied_at=time(one.applied_at), lapsed_at=time(one.lapsed_at))
 
 
 def _application(one: Application) -> Shown:

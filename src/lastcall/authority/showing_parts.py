@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import Any, assert_never
 
 from lastcall.domain.delivery import Attempt, Delivery
-from lastcall.domain.logout import OfDialect, OfSessions, OfSubject, OfTenant, OneSession, Scope
+from lastcall.domain.logout import (
+    OfDialect,
+    OfSessions,
+    OfSubject,
+    OfTenant,
+    OneSession,
+    Reached,
+    Scope,
+)
 from lastcall.domain.types import ClientId, Instant, iso_time
 
 Shown = dict[str, Any]
@@ -76,6 +84,15 @@ def shown_scope(scope: Scope) -> Shown:
             return present(kind="tenant", keep=keep)
         case _:
             assert_never(scope)
+
+
+def shown_node(one: Reached) -> Shown:
+    return present(
+        node=one.node,
+        applied_at=time(one.applied_at),
+        lapsed_at=time(one.lapsed_at),
+        pending=one.pending or None,
+    )
 
 
 def time(at: Instant | None) -> str | None:

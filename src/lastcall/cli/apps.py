@@ -2,6 +2,7 @@
 
 import json as json_text
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -209,7 +210,17 @@ def show(
     put_table(COLUMNS, rows(shown))
     put()
     put(str(shown["verdict"]))
+    put(f"{shown['mode']}: {'; '.join(map(_reached, shown['nodes']))}")
     return Exit.OK
+
+
+def _reached(node: Mapping[str, str]) -> str:
+    """`applied at node a at 2026-...`."""
+    if "applied_at" in node:
+        return f"applied at node {node['node']} at {node['applied_at']}"
+    if "lapsed_at" in node:
+        return f"node {node['node']} could answer nothing from {node['lapsed_at']} on"
+    return f"{'not yet ' if 'pending' in node else ''}applied at node {node['node']}"
 
 
 @receipts.command

@@ -110,12 +110,14 @@ class Revocation:
 class Reached:
     """When one node had applied it, or since when that node could answer nothing from memory.
 
-    Neither is known of a node that had come further before anybody looked.
+    `pending` is a node that may still answer and is not known to have applied it. Of a node that
+    had come further before anybody looked nothing more is known.
     """
 
     node: str
     applied_at: Instant | None = None
     lapsed_at: Instant | None = None
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,7 @@ class Node(Told, frozen=True, kw_only=True):
     node: str
     applied_at: Time | None = None
     lapsed_at: Time | None = None
+    pending: bool | None = None
 
 
 class Application(Told, frozen=True, kw_only=True):

@@ -58,6 +58,6 @@ class Reached:
         if seq is None or seq <= self._since:
             return logout.Reached(node=node)
         if not steps or steps[-1][0] < seq:
-            return logout.Reached(node=node, lapsed_at=lapsed)
+            return logout.Reached(node=node, lapsed_at=lapsed, pending=lapsed is None)
         first = steps[bisect_left(steps, seq, key=lambda step: step[0])]
         return logout.Reached(node=node, applied_at=first[1])
