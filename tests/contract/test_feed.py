@@ -1,4 +1,4 @@
-"""The feed of a store on the index: what is doubtful is told once, in order, or all is forgotten."""
+"""The feed of a store on the index: what is doubtful is told once, in order; else all is reset."""
 
 import asyncio
 
