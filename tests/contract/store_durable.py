@@ -68,11 +68,11 @@ class Durable:
         self, store: IndexStore, gate: Gate, ending: Change
     ) -> None:
         await fill(store, 1)
-        era = store.era()
+        era = store.era.number
         gate.shut()
         logout = asyncio.create_task(do(store, ending))
         await gate.settle()
-        assert store.era() != era, "what was found before is not to be relied on"
+        assert store.era.number != era, "what was found before is not to be relied on"
         check = asyncio.create_task(store.find(token_of(1)))
         await gate.settle()
         assert isinstance(store.peek(token_of(1)), MustWait)
@@ -84,17 +84,20 @@ class Durable:
         known = not isinstance(store.peek(token_of(1)), MustWait)
         assert known or found is None, "of what it does not know a node may ask others"
 
-    async def test_a_use_begins_no_era_and_a_body_is_in_none(self, store: IndexStore) -> None:
+    async def test_a_use_begins_no_era_and_the_end_of_the_store_does(
+        self, store: IndexStore
+    ) -> None:
         await fill(store, 1)
-        era = store.era()
+        era, number = store.era, store.era.number
         found = await store.find(token_of(1))
         assert found is not None
         store.touch(found, later(found.session.last_seen, SECOND))
-        assert store.era() == era is not None
         async with store.transaction(ONE) as tx:
-            assert store.era() is None
             await tx.session(SessionId("s1"))
-        assert store.era() == era
+        assert store.era is era
+        assert era.number == number
+        await store.close()
+        assert era.number != number
 
     async def test_an_old_fact_does_not_hide_that_a_newer_one_is_waiting(
         self, store: IndexStore, gate: Gate

@@ -21,16 +21,16 @@ class Watched(FastProtocol):
 
     ordinary = 0
     fast = 0
-    shortest = 0
+
+    @property
+    def shortest(self) -> int:
+        """Good answers of the whole lane that the figures do not have yet."""
+        assert self._lane is not None
+        return self._lane.answered
 
     def _take_on(self) -> None:
         self.ordinary += 1
         super()._take_on()
-
-    def _good(self, *arguments: Any) -> bool:
-        good = super()._good(*arguments)
-        self.shortest += good
-        return good
 
     def _begin(self, *arguments: Any) -> None:
         self.fast += 1

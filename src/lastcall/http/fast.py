@@ -20,6 +20,10 @@ from lastcall.wire import Reply
 MOST_BODY = 16 * 1024
 """Longer bodies take the ordinary lane, which bounds and times them."""
 
+LOOKS = 4
+"""How often in the time after which an idle connection is closed it is looked at: a clock read for
+every check would cost more, and so it is closed up to a quarter of that time later."""
+
 MOST_LESSONS = 4
 """How often a connection's heads are looked at for what they have in common."""
 
@@ -61,11 +65,11 @@ class Form:
     token whose hash is known holds nothing that could end a header.
     """
 
-    __slots__ = ("after", "before", "end", "shortcut", "start")
+    __slots__ = ("after", "before", "shortcut", "token")
 
     def __init__(self, before: bytes, after: bytes, shortcut: Shortcut) -> None:
         self.before, self.after = before, after
-        self.start, self.end = len(before), -len(after)
+        self.token = slice(len(before), -len(after))
         self.shortcut = shortcut
 
 
@@ -78,7 +82,8 @@ class FastProtocol(LimitedProtocol):
     _between = True
     _complete = 0
     _lessons = 0
-    _last = 0.0
+    _used = False
+    _quiet = 0
     _form: Form | None = None
     _answered: tuple[Shortcut, bytes] | None = None
     _idle: asyncio.TimerHandle | None = None
@@ -108,9 +113,18 @@ class FastProtocol(LimitedProtocol):
             and self._between
             and data.startswith(form.before)
             and data.endswith(form.after)
-            and self._good(form.shortcut, data[form.start : form.end])
         ):
-            return
+            cycle: Any = self.cycle
+            if (cycle is None or cycle.response_complete) and not self.flow.write_paused:
+                answer = form.shortcut.good(data[form.token], self.server_state.default_headers)
+                if answer is not None:
+                    if self.timeout_keep_alive_task is not None:
+                        self._unset_keepalive_if_required()
+                        if self._idle is None:
+                            self._look_later()
+                    self.transport.write(answer)
+                    self._used = True
+                    return
         between, self._complete = self._between, 0
         super().data_received(data)
         if self._hot and not self.transport.is_closing():
@@ -177,24 +191,6 @@ class FastProtocol(LimitedProtocol):
 
     # --- the short way ---
 
-    def _good(self, shortcut: Shortcut, token: bytes) -> bool:
-        """Answer, if the token is good."""
-        cycle: Any = self.cycle
-        if (cycle is not None and not cycle.response_complete) or self.flow.write_paused:
-            return False
-        state = self.server_state
-        answer = shortcut.good(token, state.default_headers)
-        if answer is None:
-            return False
-        if self.timeout_keep_alive_task is not None:
-            self._unset_keepalive_if_required()
-        self.transport.write(answer)
-        state.total_requests += 1
-        self._last = self.loop.time()
-        if self._idle is None:
-            self._idle = self.loop.call_later(self.timeout_keep_alive, self._look)
-        return True
-
     def _learn(self, data: bytes, shortcut: Shortcut, token: bytes) -> None:
         """Know the next request that is like this one, if this one is all that has come."""
         self._lessons += 1
@@ -214,8 +210,11 @@ class FastProtocol(LimitedProtocol):
         keep_alive = version != "1.0" and parser.should_keep_alive()
         if method == b"GET" and keep_alive and version == "1.1" and not self._parts:
             offered = lane.shortcut(self.url, self.headers)
-            if offered is not None and self._good(*offered):
+            good = offered and offered[0].good(offered[1], self.server_state.default_headers)
+            if good:
                 self._answered = offered
+                self.transport.write(good)
+                self._done(keep_alive=True)
                 return
         if lane.traced:
             self._hand_over()
@@ -281,23 +280,26 @@ class FastProtocol(LimitedProtocol):
         return keep_alive and not said
 
     def _done(self, *, keep_alive: bool) -> None:
-        self.server_state.total_requests += 1
         if not keep_alive:
             self._deaf = True
             self.transport.close()
             return
-        self._last = self.loop.time()
+        self._used = True
         if self._idle is None:
-            self._idle = self.loop.call_later(self.timeout_keep_alive, self._look)
+            self._look_later()
+
+    def _look_later(self) -> None:
+        self._idle = self.loop.call_later(self.timeout_keep_alive / LOOKS, self._look)
 
     def _look(self) -> None:
         """Close what has been idle for long enough; whoever else keeps time here is left to it."""
         self._idle = None
         if self.timeout_keep_alive_task is not None or not (self._between and self._free()):
             return
-        rest = self._last + self.timeout_keep_alive - self.loop.time()
-        if rest > 0:
-            self._idle = self.loop.call_later(rest, self._look)
+        self._quiet = 0 if self._used else self._quiet + 1
+        self._used = False
+        if self._quiet < LOOKS:
+            self._look_later()
         else:
             self.timeout_keep_alive_handler()
 

@@ -47,20 +47,15 @@ class Head:
 class RequestIds:
     """One after the other, with a beginning nobody else has: chance costs more than a check."""
 
-    __slots__ = ("_begin", "_number", "_prefix")
+    __slots__ = ("number", "prefix")
 
     def __init__(self, entropy: Entropy) -> None:
-        self._prefix = entropy.bytes(8).hex()
-        self._begin = self._prefix.encode()
-        self._number = 0
+        self.prefix = entropy.bytes(8).hex()
+        self.number = 0
 
     def next(self) -> str:
-        self._number = number = self._number + 1
-        return f"{self._prefix}{number:08x}"
-
-    def next_bytes(self) -> bytes:
-        self._number = number = self._number + 1
-        return self._begin + b"%08x" % number
+        self.number = number = self.number + 1
+        return f"{self.prefix}{number:08x}"
 
 
 def read_head(scope: MutableMapping[str, Any], proxies: Proxies, ids: RequestIds) -> Head:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
 
+import structlog
+
 from lastcall.domain.errors import AuthorityError
 from lastcall.domain.types import TenantId
 from lastcall.http.client import host_name, valid_host
@@ -18,6 +20,8 @@ from lastcall.http.replies import DEFAULTS
 from lastcall.metrics import Metrics, RouteTally
 from lastcall.ports import Env
 from lastcall.wire import Hot, Quick, Route
+
+log = structlog.stdlib.get_logger("http")
 
 METHODS = frozenset({b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"})
 """HEAD is left to the ordinary lane, and so is what no hot route has."""
@@ -56,7 +60,7 @@ class Shortcut:
     `answered` are those the figures do not have yet.
     """
 
-    __slots__ = ("_begin", "_defaults", "_ids", "_quick", "_state", "_tally", "answered")
+    __slots__ = ("_begin", "_defaults", "_end", "_ids", "_quick", "_state", "_tally", "answered")
 
     def __init__(self, quick: Quick, ids: RequestIds, state: Readiness, tally: RouteTally) -> None:
         self._quick = quick
@@ -65,6 +69,7 @@ class Shortcut:
         self._tally = tally
         self._defaults: Headers | None = None
         self._begin = b""
+        self._end = END + ids.prefix.encode()
         self.answered = 0
 
     def good(self, token: bytes, defaults: Headers) -> bytes | None:
@@ -80,12 +85,17 @@ class Shortcut:
             lines = self._quick(token)
         except AuthorityError:
             return None
+        except Exception as error:
+            log.error("failed", lane="fast", exc_info=error)
+            return None
         if lines is None:
             return None
         if defaults is not self._defaults:
             self._defaults = defaults
             self._begin = GOOD + b"".join(b"%b: %b\r\n" % pair for pair in defaults)
-        answer = b"%b%b%b%b\r\n\r\n" % (self._begin, lines, END, self._ids.next_bytes())
+        ids = self._ids
+        ids.number = number = ids.number + 1  # as `RequestIds.next` does
+        answer = b"%b%b%b%08x\r\n\r\n" % (self._begin, lines, self._end, number)
         self.answered += 1
         if started:
             self._tally.times.note(perf_counter() - started, TIMED)
@@ -163,6 +173,11 @@ class Lane:
             return None
         shortcut = self._at(url, host)
         return None if shortcut is None else (shortcut, token)
+
+    @property
+    def answered(self) -> int:
+        """How often the short way was taken since the last folding."""
+        return sum(way.answered for way in self._shortcuts.values() if way is not None)
 
     def fold(self) -> None:
         """Add what was answered the short way to the figures."""

@@ -24,7 +24,7 @@ from lastcall.index.transaction import IndexTransaction
 from lastcall.index.uses import Uses
 from lastcall.ports import Condition, Found, Observer, Unobserved
 from lastcall.ports.feed import Mark
-from lastcall.ports.reading import MUST_WAIT, MustWait
+from lastcall.ports.reading import MUST_WAIT, Era, MustWait
 
 Report = Callable[[int, BaseException | None], None]
 """Called on the event loop: everything up to this ticket is durable, or it failed for good."""
@@ -106,8 +106,9 @@ class IndexStore:
             return MUST_WAIT
         return None if held is None else self.index.found(held)
 
-    def era(self) -> int | None:
-        return None if self._in_body or self._refusal is not None else self.index.era
+    @property
+    def era(self) -> Era:
+        return self.index.era
 
     def _newest(self, token: TokenHash, held: Held | None) -> int:
         """The ticket of the newest fact about a token that is not durable; 0 when there is none."""
@@ -273,6 +274,7 @@ class IndexStore:
         self.failed = StoreUnavailable("a write failed: the store has stopped")
         self.failed.__cause__ = error
         self._refusal = self.failed
+        self.index.era.number += 1
         for pending in self._pending.values():
             for waiter in pending.waiters:
                 if not waiter.done():
@@ -340,6 +342,7 @@ class IndexStore:
                 return
             self._closed = True
             self._refusal = self.failed or StoreUnavailable("the store is closed")
+            self.index.era.number += 1
         self._uses.write_all()
         await self._log.close()
 

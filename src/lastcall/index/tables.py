@@ -71,6 +71,15 @@ class EndedTogether:
 Change = Changed | Touched | EndedTogether
 
 
+class Count:
+    """Of changes; it outlives the index that counts."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0
+
+
 class Index:
     def __init__(self) -> None:
         self.tokens: dict[TokenHash, Held] = {}
@@ -82,7 +91,7 @@ class Index:
         self.depth: Counter[DeliveryState] = Counter()
         self.seq = 0
         self.digest = GENESIS
-        self.era = 0
+        self.era = Count()
 
     def shelf(self, tenant: TenantId) -> Shelf:
         shelf = self.shelves.get(tenant)
@@ -94,7 +103,7 @@ class Index:
 
     def place(self, tenant: TenantId, before: Fact | None, after: Fact | None) -> None:
         """Take one row from `before` to `after`; `place(tenant, after, before)` undoes it."""
-        self.era += 1
+        self.era.number += 1
         shelf = self.shelf(tenant)
         match before if after is None else after:
             case int() as serial:
@@ -119,12 +128,12 @@ class Index:
                 shelf.intentions.place(_intended(before), _intended(after))
 
     def end_together(self, ended: EndedTogether) -> None:
-        self.era += 1
+        self.era.number += 1
         self.shelf(ended.tenant).end_together(ended.rows, ended.end)
 
     def revive_together(self, ended: EndedTogether) -> None:
         """Undoes it."""
-        self.era += 1
+        self.era.number += 1
         self.shelf(ended.tenant).revive_together(ended.rows)
 
     def found(self, held: Held) -> Found | None:

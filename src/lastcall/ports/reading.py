@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 
 from lastcall.domain.session import Session
 from lastcall.domain.subject import Subject
@@ -21,6 +21,17 @@ class Found(NamedTuple):
     session: Session
     subject: Subject
     revoked_before: Serial
+
+
+class Era(Protocol):
+    """How long an answer stands.
+
+    The number is another one after every change of what checks look at, but for last uses; and
+    another while nothing may be answered without looking.
+    """
+
+    @property
+    def number(self) -> int: ...
 
 
 class MustWait(Enum):

@@ -27,7 +27,7 @@ from lastcall.domain.types import (
 )
 from lastcall.ports.feed import Feed
 from lastcall.ports.observing import Condition, Observer
-from lastcall.ports.reading import Found, MustWait, Page, SessionQuery
+from lastcall.ports.reading import Era, Found, MustWait, Page, SessionQuery
 
 
 class Transaction(Protocol):
@@ -273,11 +273,9 @@ class Store(Protocol):
         """`find` for those who cannot wait: `MUST_WAIT` where it would have to."""
         ...
 
-    def era(self) -> int | None:
-        """What `peek` has found holds, but for last uses, for as long as this is the same number.
-
-        None while nothing may be answered without looking.
-        """
+    @property
+    def era(self) -> Era:
+        """Always the same object; what `peek` has found holds for as long as its number does."""
         ...
 
     def touch(self, found: Found, at: Instant) -> None:

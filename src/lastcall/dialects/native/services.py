@@ -5,8 +5,8 @@ from base64 import b64decode
 from collections.abc import Mapping
 from urllib.parse import quote, unquote_plus
 
+from lastcall.authority.at_once import at_once
 from lastcall.authority.introspect import introspect
-from lastcall.authority.validate import Verdict, validate_again, validate_at_once
 from lastcall.dialects.native.callers import known, tenants
 from lastcall.dialects.native.positions import confirmed, written
 from lastcall.dialects.native.problems import POSITION, REMAINING, BadService
@@ -17,16 +17,13 @@ from lastcall.dialects.native.views import amr_of
 from lastcall.domain.access import Caller
 from lastcall.domain.errors import Invalid, LockedOut, NotAuthenticated
 from lastcall.domain.session import Session, touched
-from lastcall.domain.token import hash_bytes, same
+from lastcall.domain.token import same
 from lastcall.domain.types import Duration, TenantId
 from lastcall.ports import Env, Found
 from lastcall.wire import Call, Quick, Reply, bearer, json_reply
 
 TOKEN_CHARACTERS = "!#$&'*+-.^_`|~"
 """What a header value may hold unchanged besides letters and digits (RFC 9110 5.6.2), less `%`."""
-
-MOST_TOLD = 16_384
-"""Tokens whose verdict is kept for the next check."""
 
 MOST_QUOTED = 4_096
 
@@ -61,26 +58,7 @@ async def check(call: Call[Settings]) -> Reply:
 
 def check_at_once(env: Env, settings: Settings, tenant: TenantId, tenant_by_host: bool) -> Quick:
     """`check` for one bearer token and nothing else, when it is good."""
-    accepted = tenants(settings, tenant, by_host=tenant_by_host)
-    wanted = tenant if len(accepted) == 1 else None
-
-    told: dict[bytes, tuple[Verdict, bytes]] = {}
-
-    def quick(token: bytes) -> bytes | None:
-        key = hash_bytes(token)
-        former = told.get(key)
-        if former is not None and validate_again(env, former[0]):
-            return former[1]
-        verdict = validate_at_once(env, wanted, key)
-        if verdict is None or (wanted is None and verdict.found.session.tenant not in accepted):
-            return None
-        lines = _text(verdict.found)
-        if len(told) >= MOST_TOLD:
-            told.clear()
-        told[key] = verdict, lines
-        return lines
-
-    return quick
+    return at_once(env, tenants(settings, tenant, by_host=tenant_by_host), _text)
 
 
 def _text(found: Found) -> bytes:

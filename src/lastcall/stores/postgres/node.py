@@ -34,6 +34,20 @@ from lastcall.stores.postgres.turns import Step, Turns, Writing, again, no_step
 from lastcall.stores.postgres.witness import Sighting, Witness
 
 
+class NodeEra:
+    """Of what this node may answer by itself: `NONE` while its lease has run out, or it failed."""
+
+    NONE = -1
+
+    def __init__(self, node: "Node") -> None:
+        self._node = node
+
+    @property
+    def number(self) -> int:
+        node = self._node
+        return node.index.era.number if node.following.fresh and node.failed is None else self.NONE
+
+
 class Node(IndexStore):
     """One node. `floor` is the latest instant on record, `offset` what to add to the machine's
     time of day, in milliseconds, for the database's."""
@@ -65,6 +79,7 @@ class Node(IndexStore):
         self._distances = Distances()
         self._uses_at: dict[Held, Instant] = {}
         self._flush: asyncio.TimerHandle | None = None
+        self._era = NodeEra(self)
         self._touching = False
         self._news = False
         self._bodies_awaited: list[asyncio.Future[None]] = []
@@ -193,7 +208,8 @@ class Node(IndexStore):
             loaded = await load(db)
             if loaded.epoch != self.epoch or loaded.seq < self.vouched:
                 raise RolledBack("the database is older than this node has seen it")
-            loaded.index.era = self.index.era + 1
+            loaded.index.era = self.index.era
+            loaded.index.era.number += 1
             self.index, self.position, self.tip = loaded.index, loaded.seq, loaded.tip
             self._uses_at.clear()
             self._doubts.clear()

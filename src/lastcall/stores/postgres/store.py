@@ -15,7 +15,7 @@ from lastcall.domain.types import (
 )
 from lastcall.index import IndexTransaction
 from lastcall.ports import Found
-from lastcall.ports.reading import MUST_WAIT, MustWait
+from lastcall.ports.reading import MUST_WAIT, Era, MustWait
 from lastcall.stores.postgres.body import Body
 from lastcall.stores.postgres.connecting import TROUBLE, unavailable
 from lastcall.stores.postgres.history import records
@@ -55,8 +55,9 @@ class PostgresStore(Node):
             return MUST_WAIT
         return self.index.found(held)
 
-    def era(self) -> int | None:
-        return super().era() if self.following.fresh else None
+    @property
+    def era(self) -> Era:
+        return self._era
 
     async def find(self, token: TokenHash) -> Found | None:
         """Whatever this node does not know or may not answer from memory, it asks the record."""
