@@ -1,7 +1,8 @@
 """A client that sends at an even pace, whatever the answers take, and notes each one's time.
 
-Run as a process it is told a port, a rate a second and a file of requests; it sends until it gets a
-line, and answers that with all it noted. Instants are of the machine's monotonic clock.
+Run as a process it is told a port, a rate a second, a file of requests and one for what it notes;
+it sends until it gets a line, and answers with how much it noted. Instants are of the machine's
+monotonic clock.
 """
 
 import asyncio
@@ -10,11 +11,12 @@ import json
 import subprocess
 import sys
 import time
+from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import chain, cycle
 from pathlib import Path
 from typing import Any
 
@@ -55,24 +57,26 @@ class Noted:
 class Pacing:
     """A paced client at work."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: Lines, into: Path) -> None:
         self._lines = lines
-        self._noted: Noted | None = None
+        self._into = into
 
     def stop(self) -> Noted:
-        if self._noted is None:
-            self._noted = Noted([tuple(one) for one in self._lines.ask()])
-        return self._noted
+        """To be called once."""
+        many = self._lines.ask()
+        return Noted(noted_in(self._into, many))
 
 
 @contextmanager
 def pacing(port: int, rate: int, requests: Path) -> Iterator[Pacing]:
-    command = [sys.executable, "-m", "benchmarks.paced", str(port), str(rate), str(requests)]
+    into = requests.with_suffix(".noted")
+    words = (str(port), str(rate), str(requests), str(into))
+    command = [sys.executable, "-m", "benchmarks.paced", *words]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with started(command, core=BESIDE, **pipes) as process:
         lines = Lines(process, "the paced client")
         lines.read()  # it is connected
-        yield Pacing(lines)
+        yield Pacing(lines, into)
 
 
 class Connection(asyncio.Protocol):
@@ -150,7 +154,22 @@ def read(path: Path) -> list[bytes]:
     return found
 
 
+def note(answers: Sequence[Answer], into: Path) -> None:
+    """Three numbers for each: a line of so many would not go through a pipe at once."""
+    with into.open("wb") as file:
+        array("d", chain.from_iterable(answers)).tofile(file)
+
+
+def noted_in(path: Path, many: int) -> list[Answer]:
+    numbers = array("d")
+    with path.open("rb") as file:
+        numbers.fromfile(file, 3 * many)
+    return [(due, at, int(status)) for due, at, status in zip(*[iter(numbers)] * 3, strict=True)]
+
+
 if __name__ == "__main__":
     gc.disable()
-    port, rate, path = sys.argv[1:]
-    print(json.dumps(uvloop.run(_paced(int(port), int(rate), read(Path(path))))), flush=True)
+    port, rate, path, into = sys.argv[1:]
+    answers = uvloop.run(_paced(int(port), int(rate), read(Path(path))))
+    note(answers, Path(into))
+    print(json.dumps(len(answers)), flush=True)

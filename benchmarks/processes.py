@@ -89,7 +89,7 @@ class Lines:
         """The next line of JSON; what else is told, by a library for instance, is passed over."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            if line.startswith((b"{", b"[", b'"')):
+            if line[:1] in b'{["' or line[:1].isdigit():
                 return json.loads(line)
         code = self._process.wait(PATIENCE)
         raise Unmeasured(f"{self._name} ended by itself, with {code}")

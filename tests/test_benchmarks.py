@@ -17,7 +17,7 @@ from benchmarks.explained import TEXTS, Explanation
 from benchmarks.field import NGINX
 from benchmarks.figures import FIGURES, STATES, results
 from benchmarks.logouts import LOGOUT, UNDER
-from benchmarks.paced import Noted, read
+from benchmarks.paced import Noted, note, noted_in, read
 from benchmarks.processes import Unmeasured
 from benchmarks.scenes import SCENES
 from benchmarks.wrk import WentWrong, measured, request, written
@@ -151,6 +151,12 @@ def test_a_load_in_which_anything_went_wrong_is_no_figure() -> None:
             measured(json.dumps({**told, **wrong}))
     with pytest.raises(WentWrong, match="unable to connect"):
         measured("unable to connect to 127.0.0.1")
+
+
+def test_answers_are_read_as_they_were_noted(tmp_path: Path) -> None:
+    answers = [(1.0, 1.25, 204), (2.0, 2.5, 401)]
+    note(answers, tmp_path / "noted")
+    assert noted_in(tmp_path / "noted", 2) == answers
 
 
 def test_the_last_check_that_was_not_refused() -> None:
