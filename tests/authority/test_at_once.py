@@ -5,7 +5,6 @@ from dataclasses import replace
 from lastcall.authority.at_once import MOST_STANDING, at_once
 from lastcall.authority.logout import logout
 from lastcall.domain.logout import OneSession
-<<<<<<< HEAD
 from lastcall.domain.session import End, Lifetime
 from lastcall.domain.types import (
     HOUR,
@@ -17,10 +16,6 @@ from lastcall.domain.types import (
     SubjectId,
     TenantId,
 )
-=======
-from lastcall.domain.session import Lifetime
-from lastcall.domain.types import HOUR, MINUTE, SECOND, Duration, SubjectId, TenantId
->>>>>>> c42ecfe (flat)
 from lastcall.ports import Found
 from tests.authority.acts import begin, caller_with
 from tests.world import OTHER, TENANT, World, make_world
@@ -94,18 +89,11 @@ async def test_what_needs_waiting_or_words_is_left_to_others() -> None:
     async with world.env.store.transaction(TENANT):
         assert asked(begun.token) is None
     assert asked(begun.token)
-<<<<<<< HEAD
     async with world.env.store.transaction(TENANT) as tx:
         assert asked(begun.token), "nothing has changed so far"
         await tx.end_session(begun.session.id, End(at=Instant(0), why=EndReason.LOGOUT))
         assert asked(begun.token) is None
     assert asked(begun.token) is None
-=======
-    async with world.env.store.transaction(TENANT):
-        assert asked(begun.token) is None
-    assert asked(begun.token)
-    assert asked.looks == 1
->>>>>>> c42ecfe (flat)
 
 
 async def test_any_of_several_tenants_will_do() -> None:

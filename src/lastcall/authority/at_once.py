@@ -48,11 +48,7 @@ def at_once(
     def check(token: bytes) -> bytes | None:
         key = sha256(token).digest()  # `hash_bytes`, and calls are what is saved here
         verdict = standing.get(key)
-<<<<<<< HEAD
         if verdict is not None and verdict.era == era.number:
-=======
-        if verdict is not None and verdict.era == era():
->>>>>>> c42ecfe (flat)
             at = now()
             if at < verdict.until:
                 if at >= verdict.next_use:
@@ -62,13 +58,8 @@ def at_once(
         return look(TokenHash(key))
 
     def look(key: TokenHash) -> bytes | None:
-<<<<<<< HEAD
         number, found = era.number, store.peek(key)
         if found is None or isinstance(found, MustWait):
-=======
-        found_in, found = era(), store.peek(key)
-        if found_in is None or found is None or isinstance(found, MustWait):
->>>>>>> c42ecfe (flat)
             return None
         at = now()
         session = found.session
@@ -77,11 +68,7 @@ def at_once(
         if len(standing) >= room:
             standing.clear()
         verdict = standing[key] = Verdict(
-<<<<<<< HEAD
             found, said(found), number, lapses(session), use(env, found, at)
-=======
-            found, said(found), found_in, lapses(session), use(env, found, at)
->>>>>>> c42ecfe (flat)
         )
         return verdict.words
 
