@@ -11,8 +11,16 @@ import asyncpg
 
 from lastcall.domain.errors import StoreUnavailable
 
-TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, EOFError)
-"""What a database or the way to it may raise; anything else is a mistake of ours."""
+TROUBLE = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+    EOFError,
+)
+"""What a database, the way to it, or a driver that lost its thread over it may raise; anything else
+is a mistake of ours."""
 
 
 class Db(Protocol):
