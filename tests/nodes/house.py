@@ -29,6 +29,7 @@ PATIENT = ('timeout = "2s"', 'connect_timeout = "2s"')
 CONFIG = f"""\
 [server]
 log_level = "debug"
+drain_seconds = 1
 
 [passwords]
 memory_kib = 7168
