@@ -3,6 +3,7 @@
 import io
 import pstats
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -98,6 +99,7 @@ def _by_function(run: Run, group: str, home: Path) -> str:
     command = (sys.executable, "-m", "benchmarks.profiled", into, "serve")
     with ExitStack() as stack:
         server = lastcall(stack, home, command=command)
+        server.process.send_signal(signal.SIGUSR1)
         LOADS[group](run, server)
         ended(server.process)
     text = io.StringIO()
