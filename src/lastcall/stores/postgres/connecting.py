@@ -23,6 +23,10 @@ TROUBLE = (
 is a mistake of ours."""
 
 
+ANEW = 0.5
+"""Seconds after which another attempt to connect is begun."""
+
+
 class Db(Protocol):
     """What is used of a connection of asyncpg's."""
 
@@ -103,6 +107,26 @@ async def connect(server: Server, purpose: str) -> Db:
             **more,
         )
     return cast("Db", db)
+
+
+async def connect_soon(server: Server, purpose: str) -> Db:
+    """`connect`, tried anew beside what is under way for as long as nothing comes of it: what was
+    sent into a network that had failed does not arrive when the network is back."""
+    trying: set[asyncio.Task[Db]] = set()
+    try:
+        while True:
+            trying.add(asyncio.create_task(connect(server, purpose)))
+            done, _ = await asyncio.wait(trying, timeout=ANEW, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                first = min(done, key=lambda one: one.exception() is not None)
+                trying.discard(first)
+                return first.result()
+    finally:
+        for one in trying:
+            one.cancel()
+        for late in await asyncio.gather(*trying, return_exceptions=True):
+            if not isinstance(late, BaseException):
+                drop(late)
 
 
 def _milliseconds(seconds: float) -> str:

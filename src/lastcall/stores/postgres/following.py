@@ -19,7 +19,7 @@ from lastcall.stores.postgres.connecting import (
     Server,
     Warned,
     close,
-    connect,
+    connect_soon,
     drop,
     unavailable,
 )
@@ -70,8 +70,9 @@ LET_GO = "UPDATE followers SET lease_until = clock_timestamp() WHERE node = $1 A
 FORGET = "DELETE FROM followers WHERE node = $1 AND instance = $2"
 
 
-IN_TROUBLE = 0.2
-"""Seconds to wait for the database when it did not answer the last time."""
+LONGEST = 1.0
+"""Seconds that a check waits for the database at most, and after which it is known not to answer.
+It is less where the lease is less than twice as long."""
 
 
 def _too_late(asked: asyncio.Future[None]) -> None:
@@ -111,7 +112,9 @@ class Following:
         self.told = 0
         self._urgent = False
         self._closing = False
-        self._trouble = False
+        self._patience = min(LONGEST, max(0.5, name.lease / 2))
+        self._tried: float | None = None
+        self._failed = False
 
     @property
     def fresh(self) -> bool:
@@ -122,20 +125,31 @@ class Following:
         """Up to where every node that may answer has come, as far as known."""
         return min((self._seen, *(peer.applied for peer in self.peers.values())))
 
+    @property
+    def silent(self) -> bool:
+        """Whether the database has left unanswered for too long what was asked of it."""
+        return self._tried is not None and now() - self._tried > self._patience
+
+    @property
+    def cut_off(self) -> bool:
+        """`silent`, and it was no long reading: what was tried has failed."""
+        return self._failed and self.silent
+
     async def caught_up(self) -> None:
         """Return once everything committed before this call is applied here.
 
-        Raises `StoreUnavailable`, and soon while it is known that there is trouble. Those who ask
-        meanwhile share one reading.
+        Raises `StoreUnavailable`, and at once while the database is silent: rounds go on, and the
+        first that succeeds ends that. Those who ask meanwhile share one reading.
         """
         if self._closing:
             raise StoreUnavailable("the store is closed")
+        if self.silent:
+            raise StoreUnavailable("the database does not answer")
         loop = asyncio.get_running_loop()
         asked = loop.create_future()
         self._asked.append(asked)
         self._wake.set()
-        patience = IN_TROUBLE if self._trouble else max(0.5, self.name.lease / 2)
-        timer = loop.call_later(patience, _too_late, asked)
+        timer = loop.call_later(self._patience, _too_late, asked)
         try:
             await asked
         finally:
@@ -161,12 +175,14 @@ class Following:
             await self._until_due()
             asked, self._asked = self._asked, []
             self._taken = len(asked)
+            if self._tried is None:
+                self._tried = now()
             try:
                 await self._round(renew=now() - self._renewed >= self.name.lease / 4)
             except (*TROUBLE, StoreUnavailable) as error:
                 if isinstance(error, RolledBack | NameTaken):
                     self._store.give_up(error)
-                self._trouble = True
+                self._failed = self._stale = True
                 log.warning("following", error=type(error).__name__)
                 self._fail(asked, error)
                 drop(self._db)
@@ -178,7 +194,7 @@ class Following:
                 self._store.give_up(error)
                 return
             else:
-                patience, self._trouble = 0.05, False
+                patience, self._tried, self._failed = 0.05, None, False
                 for one in asked:
                     if not one.done():
                         one.set_result(None)
@@ -232,10 +248,10 @@ class Following:
             await db.execute(PRUNE, KEPT, timeout=self._server.answering)
 
     async def _connected(self) -> Db:
-        db = await connect(self._server.at_once, f"{self.name.node} follows")
+        db = self._db = await connect_soon(self._server.at_once, f"{self.name.node} follows")
         self._warned = Warned(db)
-        await db.add_listener(CHANNEL, self._notified)
-        self._db = db
+        async with asyncio.timeout(self._server.answering):
+            await db.add_listener(CHANNEL, self._notified)
         return db
 
     async def _renew(self, db: Db) -> None:

@@ -72,6 +72,8 @@ class PostgresStore(Node):
             elif self._in_body:
                 await self._body_over()
             elif newest := self._newest(token, held):
+                if self.following.silent:
+                    raise StoreUnavailable("the database does not answer")
                 await self._doubts.wait(newest)
             else:
                 return None if held is None else self.index.found(held)
@@ -112,6 +114,8 @@ class PostgresStore(Node):
     async def begin(self, tenant: TenantId) -> IndexTransaction:
         if self._refusal is not None:
             raise again(self._refusal)
+        if self.following.cut_off:
+            raise StoreUnavailable("the database does not answer")
         await self.turns.enter()
         self._in_body = True
         return Body(self.index, tenant, self.history)

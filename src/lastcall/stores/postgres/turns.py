@@ -26,7 +26,7 @@ from lastcall.stores.postgres.connecting import (
     Server,
     Warned,
     close,
-    connect,
+    connect_soon,
     drop,
     unavailable,
 )
@@ -285,7 +285,7 @@ class Turns:
     async def _begun(self, db: Db | None) -> Db:
         if db is None:
             self.db = None
-            db = self.db = await connect(self._server, f"{self._node} writes")
+            db = self.db = await connect_soon(self._server, f"{self._node} writes")
             self._warned = Warned(db)
         await db.execute(TAKE, timeout=self._server.answering)
         return db
@@ -362,18 +362,19 @@ class Turns:
             patience = min(0.5, 2 * patience)
 
     async def _look(self, writing: Writing) -> Commit:
-        db = self.db = await connect(self._server, f"{self._node} writes")
+        db = self.db = await connect_soon(self._server, f"{self._node} writes")
         self._warned = Warned(db)
         store = self._store
         await db.execute(TAKE, timeout=self._server.answering)
         head = await read(db, store.come, self._server.answering)
         if head.epoch != store.epoch or head.seq < store.vouched:
             raise RolledBack("the database is older than this node has seen it")
-        own = await db.fetchval(OWN, writing.seq)
+        within = self._server.answering
+        own = await db.fetchval(OWN, writing.seq, timeout=within)
         if own != writing.batch.id:
-            await db.execute("ROLLBACK")
+            await db.execute("ROLLBACK", timeout=within)
             return Commit.NOT
-        await db.execute(PROVE)
+        await db.execute(PROVE, timeout=within)
         return await self._commit(db)
 
     def _undo(self, writing: Writing, error: StoreUnavailable) -> None:

@@ -1,0 +1,115 @@
+"""A node that cannot reach its database says so at once, and answers again as soon as it can."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from lastcall.domain.errors import StoreUnavailable
+from lastcall.domain.types import SessionId
+from lastcall.stores.postgres import Server
+from lastcall.stores.postgres.connecting import connect_soon
+from tests.contract.changes import do
+from tests.contract.gates import until
+from tests.contract.postgres import a_node, nodes_on, shared_url, url
+from tests.contract.rows import GONE, fill, token_of
+from tests.nodes.proxy import Fault, Network, network
+
+__all__ = ["shared_url", "url"]
+
+pytestmark = pytest.mark.slow
+
+LEASE = 1.0
+FIRST, AT_ONCE, BACK = 1.5, 0.05, 1.0
+"""Seconds for the first refusal, for each that follows, and until there is an answer again."""
+
+
+@pytest.fixture
+def wires() -> Iterator[Network]:
+    with network() as made:
+        yield made
+
+
+async def refused(ask: Callable[[], Awaitable[object]]) -> float:
+    """The seconds it took to be refused."""
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        await ask()
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("fault", [Fault.HOLD, Fault.DROP, Fault.CUT, Fault.HOLD_ANSWERS])
+async def test_who_is_cut_off_refuses_at_once(url: str, wires: Network, fault: Fault) -> None:
+    at = urlsplit(url)
+    assert at.port is not None
+    proxy = wires.proxy(at.port)
+    async with nodes_on(url, 1, lease=LEASE) as [other]:
+        await fill(other, 2)
+        through = url.replace(f":{at.port}", f":{proxy.port}")
+        island = await a_node(through, "island", lease=LEASE)
+
+        def ask() -> Awaitable[object]:
+            return island.find(token_of(1))
+
+        async def write() -> None:
+            await do(island, lambda tx: tx.end_session(SessionId("s2"), GONE))
+
+        assert await ask() is not None
+        proxy.set(fault)
+        unknown = [refused(lambda: island.find(token_of(9))) for _ in range(20)]
+        assert max(await asyncio.gather(*unknown)) < FIRST
+        await do(other, lambda tx: tx.end_session(SessionId("s1"), GONE))
+        await until(lambda: not island.following.fresh)
+        assert await refused(ask) < FIRST
+        await until(lambda: island.following.cut_off)
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            assert await refused(ask) < AT_ONCE
+            assert await refused(write) < AT_ONCE
+            await asyncio.sleep(0.02)
+
+        proxy.heal()
+        healed = time.monotonic()
+        found = None
+        while found is None:
+            assert time.monotonic() - healed < BACK
+            try:
+                found = await island.find(token_of(1))
+            except StoreUnavailable:
+                await asyncio.sleep(0.01)
+        assert found.session.ended is not None, "it was ended while nobody could say so here"
+        await write()
+        await island.close()
+
+
+async def test_an_attempt_to_connect_that_goes_astray_is_not_waited_for(url: str) -> None:
+    at = urlsplit(url)
+    lost: list[bool] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The first is heard by nobody."""
+        if not lost:
+            lost.append(False)
+            await reader.read()
+            lost[0] = True
+            writer.close()
+            return
+        store, to_store = await asyncio.open_connection(at.hostname, at.port)
+        await asyncio.gather(carry(reader, to_store), carry(store, writer))
+
+    async def carry(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+        while piece := await source.read(65_536):
+            to.write(piece)
+        to.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        began = time.monotonic()
+        astray = url.replace(f":{at.port}", f":{port}")
+        db = await connect_soon(Server(url=astray, connecting=10.0), "tries")
+        assert time.monotonic() - began < BACK
+        assert await db.fetchval("SELECT 1") == 1
+        await until(lambda: lost == [True])
+        await db.close()
