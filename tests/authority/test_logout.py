@@ -13,6 +13,7 @@ from lastcall.authority.step_up import step_up
 from lastcall.authority.subjects import change_subject
 from lastcall.authority.sweep import sweep
 from lastcall.domain.access import ROLES, Caller, Permission, operator
+from lastcall.domain.audit import Action
 from lastcall.domain.errors import Denied, NotAuthenticated, NotFound, SecondFactorRequired
 from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Scope
 from lastcall.domain.policy import Policy
@@ -241,6 +242,29 @@ async def test_what_does_not_fit_one_batch_is_refused_at_once_and_swept_later() 
     assert (
         await list_sessions(world.env, boss, SessionQuery(live_at=world.clock.now()))
     ).total == 0
+
+
+async def test_a_sparse_logout_is_complete_only_when_all_rows_were_looked_at() -> None:
+    world = await make_world(policy=Policy(sessions_per_subject=0, batch=1))
+    boss = operator(TENANT, origin())
+    first = await begin(world, "john", dialect="elvis")
+    for _ in range(100):
+        await begin(world, "john")
+    last = await begin(world, "john", dialect="elvis")
+    done = await logout(world.env, boss, OfDialect(dialect=DialectName("elvis")))
+    made = done.receipt.revocation.id
+    assert [one.id for one in done.ended] == [first.session.id]
+    assert not done.receipt.complete
+    assert not await alive(world, last)
+    turns = []
+    while await sweep(world.env):
+        found = (await receipt(world.env, boss, made)).receipt
+        turns.append((found.sessions_ended, found.complete))
+    assert turns == [(1, False), (1, False), (2, False)]
+    found = (await receipt(world.env, boss, made)).receipt
+    assert (found.sessions_ended, found.complete) == (2, True)
+    swept = [one for one in await audit(world) if one.event.action is Action.SWEEP]
+    assert [one.event.detail["sessions"] for one in swept] == ["1", "0"]
 
 
 async def test_receipts_are_read_by_who_asked_and_who_may() -> None:

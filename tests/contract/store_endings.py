@@ -7,10 +7,19 @@ import pytest
 from lastcall.domain.audit import GENESIS, Record, chained
 from lastcall.domain.errors import Conflict
 from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Revocation, Scope
-from lastcall.domain.session import End
-from lastcall.domain.types import DAY, HOUR, EndReason, Instant, ReceiptId, SessionId, SubjectId
+from lastcall.domain.session import End, Participant
+from lastcall.domain.types import (
+    DAY,
+    HOUR,
+    ClientId,
+    EndReason,
+    Instant,
+    ReceiptId,
+    SessionId,
+    SubjectId,
+)
 from lastcall.index import IndexStore
-from lastcall.ports import SessionQuery
+from lastcall.ports import SessionQuery, Transaction
 from tests.contract.changes import undone
 from tests.contract.rows import (
     ANN,
@@ -22,6 +31,7 @@ from tests.contract.rows import (
     ONE,
     TWO,
     WEB,
+    a_client,
     a_code,
     a_revocation,
     a_session,
@@ -45,6 +55,67 @@ class Endings:
                 assert all(one.ended == revocation.end() for one in ended)
             # s5 has the revocation's own number: it began with it, not before it
             assert [one.id for one in await tx.unended_of(ANN)] == ["s2", "s5"]
+
+    async def test_a_slice_looks_at_so_many_rows_and_the_next_goes_on_there(
+        self, store: IndexStore
+    ) -> None:
+        await fill(store, 0)
+        revocation = a_revocation(101, OfDialect(dialect=APP))
+        async with store.transaction(ONE) as tx:
+            for number in range(1, 101):
+                await tx.add_session(a_session(number, dialect=APP if number in (3, 90) else WEB))
+            await serials_up_to(tx, 101)
+            await tx.add_revocation(revocation)
+        slices: list[tuple[list[int], bool]] = []
+
+        async def slice_of(tx: Transaction) -> None:
+            done = await tx.end_sessions(revocation, 1)
+            slices.append(([one.serial for one in done], await tx.more_to_end(revocation)))
+
+        for _ in range(5):
+            async with store.transaction(ONE) as tx:
+                await slice_of(tx)
+        # from 1 on up to the first; 40 rows; 40 rows; the second; nothing
+        assert slices == [([3], True), ([], True), ([], True), ([90], True), ([], False)]
+
+    async def test_a_slice_undone_is_looked_at_again(self, store: IndexStore) -> None:
+        await fill(store, 0)
+        revocation = a_revocation(61, OfDialect(dialect=APP))
+        async with store.transaction(ONE) as tx:
+            for number in range(1, 61):
+                await tx.add_session(a_session(number, dialect=APP if number in (5, 50) else WEB))
+            await serials_up_to(tx, 61)
+            await tx.add_revocation(revocation)
+        await undone(store, *[lambda tx: tx.end_sessions(revocation, 1)] * 3)
+        async with store.transaction(ONE) as tx:
+            again = [await tx.end_sessions(revocation, 1) for _ in range(3)]
+            assert [[one.serial for one in some] for some in again] == [[5], [], [50]]
+            assert await tx.more_to_end(revocation)
+            assert not await tx.end_sessions(revocation, 1)
+            assert not await tx.more_to_end(revocation)
+
+    @pytest.mark.parametrize("scope", [OfSubject(subject=ANN), OfTenant()])
+    async def test_a_slice_stops_where_its_ends_owe_many_notices(
+        self, store: IndexStore, scope: Scope
+    ) -> None:
+        await fill(store, 0)
+        seats = tuple(
+            Participant(client=ClientId(f"c{number}"), sid="x", account="a")
+            for number in range(249)
+        )
+        revocation = a_revocation(6, scope)
+        async with store.transaction(ONE) as tx:
+            await tx.put_client(a_client("always", always=True))
+            for number in range(1, 6):
+                await tx.add_session(a_session(number, participants=seats))
+            await serials_up_to(tx, 6)
+            await tx.add_revocation(revocation)
+        slices: list[tuple[list[int], bool]] = []
+        for _ in range(3):
+            async with store.transaction(ONE) as tx:
+                done = await tx.end_sessions(revocation, 100)
+                slices.append(([one.serial for one in done], await tx.more_to_end(revocation)))
+        assert slices == [([1, 2], True), ([3, 4], True), ([5], False)]
 
     @pytest.mark.parametrize(
         ("scope", "ended"),

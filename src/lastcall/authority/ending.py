@@ -98,15 +98,13 @@ async def end_batch(tx: Transaction, env: Env, receipt: Receipt, *, whole: bool 
     """End the next rows of a receipt that is not complete, and owe what their ends owe."""
     revocation = receipt.revocation
     batch = env.policy(tx.tenant).batch
-    ended = rows = await tx.end_sessions(revocation, batch)
-    while whole and len(rows) == batch:
-        rows = await tx.end_sessions(revocation, batch)
-        ended = [*ended, *rows]
-    complete = len(rows) < batch
+    ended = await tx.end_sessions(revocation, batch)
+    while (more := await tx.more_to_end(revocation)) and whole:
+        ended = [*ended, *await tx.end_sessions(revocation, batch)]
     owing = await owe(tx, env, revocation, ended)
     if receipt.sessions_ended == 0:
         await owe_subject(tx, env, revocation, owing)
-    await tx.progress(revocation.id, len(ended), complete=complete)
+    await tx.progress(revocation.id, len(ended), complete=not more)
     total = receipt.sessions_ended + len(ended)
-    done = Receipt(revocation=revocation, sessions_ended=total, complete=complete)
+    done = Receipt(revocation=revocation, sessions_ended=total, complete=not more)
     return Logout(receipt=done, ended=ended)

@@ -19,7 +19,7 @@ REASONS = {State.IDLE: EndReason.IDLE, State.EXPIRED: EndReason.EXPIRED}
 
 
 async def sweep(env: Env) -> int:
-    """One slice of everything that is due; how many rows changed, 0 when all is done."""
+    """One slice of everything that is due; how much was done, 0 when nothing is left."""
     changed = 0
     for tenant, receipt in await env.store.unswept():
         changed += await sweep_revocation(env, tenant, receipt)
@@ -42,17 +42,18 @@ async def sweep(env: Env) -> int:
 
 
 async def sweep_revocation(env: Env, tenant: TenantId, id: ReceiptId) -> int:
-    """End one batch of what a revocation covers; 0 when somebody else has finished it."""
+    """End one batch of what a revocation covers; 0 when nothing of it is left to do."""
     async with env.store.transaction(tenant) as tx:
         receipt = await tx.receipt(id)
         if receipt is None or receipt.complete:
             return 0
-        ended = (await end_batch(tx, env, receipt)).ended
-        detail = {"receipt": id, "sessions": str(len(ended))}
-        await tx.record(
-            event_by(operator(tenant, SWEEPER), env.clock.now(), Action.SWEEP, detail=detail)
-        )
-    return len(ended)
+        done = await end_batch(tx, env, receipt)
+        ended, complete = len(done.ended), done.receipt.complete
+        if ended or complete:
+            detail = {"receipt": id, "sessions": str(ended)}
+            by = operator(tenant, SWEEPER)
+            await tx.record(event_by(by, env.clock.now(), Action.SWEEP, detail=detail))
+    return ended if complete else max(ended, 1)
 
 
 async def _expire(env: Env, tenant: TenantId, ids: list[SessionId]) -> int:

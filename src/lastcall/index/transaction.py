@@ -1,6 +1,6 @@
 """A transaction on the index: changes it at once, remembers how to undo, collects what to write."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from heapq import nsmallest
 from itertools import islice
@@ -59,6 +59,12 @@ class History(Protocol):
 ONE_BY_ONE = 10_000
 """Up to so many sessions of a set are looked up; for more, all rows are gone through once."""
 
+LOOKED = 40
+"""For each it may end, a slice of all rows looks at so many, and is over."""
+
+NOTICES = 500
+"""A slice is over once its ends owe so many, however few they are."""
+
 
 class IndexTransaction(OutboxRows):
     """Implements `lastcall.ports.Transaction`; no method ever suspends."""
@@ -67,6 +73,7 @@ class IndexTransaction(OutboxRows):
         super().__init__(index, tenant)
         self._history = history
         self._begun: dict[ReceiptId, int] = {}
+        self._stopped: set[ReceiptId] = set()
 
     # --- serials and subjects ---
 
@@ -229,42 +236,56 @@ class IndexTransaction(OutboxRows):
         self._end_together(rows, covered.end())
         return Tombstones(rows)
 
+    async def more_to_end(self, covered: Revocation) -> bool:
+        return covered.id in self._stopped
+
     def _covered(self, covered: Revocation, limit: int) -> Sequence[Held]:
-        """Rows to end, oldest first; where a slice stopped, the next one goes on."""
+        """Rows to end, oldest first, until there are enough, or they owe enough notices."""
+        named = _names(covered.scope)
+        rows: list[Held] = []
+        notices = 0
+        self._stopped.discard(covered.id)
+        for held in self._candidates_of(covered, limit * LOOKED):
+            if held.ended is None and named(held) and held.serial < covered.serial:
+                rows.append(held)
+                notices += self._notices(held)
+                if len(rows) >= limit or notices >= NOTICES:
+                    self._stop(covered, held)
+                    break
+        return rows
+
+    def _candidates_of(self, covered: Revocation, looks: int) -> Iterable[Held]:
         match covered.scope:
             case OneSession(session=one):
                 found = self._shelf.sessions.get(one)
-                rows: Sequence[Held] = () if found is None else (found,)
+                return () if found is None else (found,)
             case OfSessions(sessions=some) if len(some) <= ONE_BY_ONE:
                 each = (self._shelf.sessions.get(one) for one in some)
-                rows = sorted((held for held in each if held is not None), key=_serial)
+                return sorted((held for held in each if held is not None), key=_serial)
             case OfSubject(subject=subject):
-                rows = self._shelf.held_under(subject)
+                return self._shelf.held_under(subject)
             case _:
-                return self._slice(covered, limit)
-        named = _names(covered.scope)
-        wanted = (
-            held
-            for held in rows
-            if held.ended is None and named(held) and held.serial < covered.serial
-        )
-        return list(islice(wanted, limit))
+                return self._slice(covered, looks)
 
-    def _slice(self, covered: Revocation, limit: int) -> Sequence[Held]:
-        """`limit` of all the rows; each is passed once, however many slices there are."""
-        rows: list[Held] = []
-        named = _names(covered.scope)
-        reached = covered.serial
+    def _slice(self, covered: Revocation, looks: int) -> Iterator[Held]:
+        """Up to `looks` of all the rows; each is passed once, however many slices there are."""
         swept = self._shelf.swept.get(covered.id, Serial(0))
-        for held in self._shelf.between(swept, covered.serial):
-            if len(rows) >= limit:
-                reached = held.serial
-                break
-            if held.ended is None and named(held):
-                rows.append(held)
         self._sliced.append(covered.id)
-        self._shelf.swept[covered.id] = reached
-        return rows
+        self._shelf.swept[covered.id] = covered.serial
+        for looked, held in enumerate(self._shelf.between(swept, covered.serial)):
+            if looked == looks:
+                return self._stop(covered, held)
+            yield held
+
+    def _stop(self, covered: Revocation, at: Held) -> None:
+        self._stopped.add(covered.id)
+        if covered.id in self._shelf.swept:
+            self._shelf.swept[covered.id] = at.serial
+
+    def _notices(self, held: Held) -> int:
+        outbox = self._shelf.outbox
+        told = len(held.passing().participants) if outbox.clients else 0
+        return told + len(outbox.always)
 
     # --- revocations ---
 

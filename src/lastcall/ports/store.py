@@ -115,7 +115,14 @@ class Transaction(Protocol):
         ...
 
     async def end_sessions(self, covered: Revocation, limit: int) -> Sequence[Session]:
-        """End up to `limit` of the sessions a revocation ends; the tombstones made just now."""
+        """End up to `limit` of the sessions a revocation ends; the tombstones made just now.
+
+        Fewer, or none, where looking for more or telling of them would take too long at once.
+        """
+        ...
+
+    async def more_to_end(self, covered: Revocation) -> bool:
+        """Whether ending it in this transaction stopped before all it covers was looked at."""
         ...
 
     async def revoked_before(self, subject: SubjectId, dialect: DialectName) -> Serial:
