@@ -116,6 +116,16 @@ async def test_what_follows_an_answer_that_closes_is_not_looked_at() -> None:
         assert (await caller_with(world, two)).username == "john"
 
 
+async def test_nor_is_what_follows_one_that_was_refused_and_closed() -> None:
+    both = await pair()
+    one, two = await tokens(both, 2)
+    refused = logout(one, ("Host", "another"))
+    assert statuses(await both.ask(refused + logout(two) + check(two))) == [400]
+    assert both.protocol.fast == 1
+    for world in both.worlds:
+        assert (await caller_with(world, two)).username == "john"
+
+
 async def test_a_body_on_its_way_is_waited_for_in_the_ordinary_lane() -> None:
     both = await pair(body_seconds=0.05)
     (token,) = await tokens(both)
@@ -187,6 +197,17 @@ async def test_what_comes_behind_a_logout_is_answered_behind_it(slow: Slow) -> N
     assert slow.line.protocol.shortest == 2 + 1
 
 
+async def test_a_check_that_comes_while_a_logout_waits_is_answered_behind_it(slow: Slow) -> None:
+    one, two = [(await begin(slow.world, "john")).token for _ in range(2)]
+    await slow.line.send(check(two), check(two))
+    slow.line.taken()
+    slow.gate.shut()
+    assert await slow.line.send(logout(one)) == b""
+    assert await slow.line.send(check(two)) == b""
+    slow.gate.open()
+    assert statuses(await slow.line.answered()) == [200, 204]
+
+
 async def test_a_check_of_what_is_just_ending_waits(slow: Slow) -> None:
     token = (await begin(slow.world, "john")).token
     other = Line(slow.served.app)
@@ -204,12 +225,13 @@ async def test_a_client_that_leaves_does_not_take_its_logout_along(slow: Slow) -
     token = (await begin(slow.world, "john")).token
     slow.gate.shut()
     await slow.line.send(logout(token))
+    (task,) = slow.line.state.tasks
     slow.line.leave()
     assert not slow.line.state.connections
-    assert slow.line.state.tasks
     slow.gate.open()
     await slow.line.settle()
-    assert not slow.line.state.tasks
+    assert task.done()
+    assert task.exception() is None
     assert slow.line.taken() == b""
     with pytest.raises(NotAuthenticated):
         await caller_with(slow.world, token)

@@ -28,7 +28,6 @@ METHODS = frozenset({b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"})
 
 TELLING = frozenset(
     {
-        b"connection",
         b"content-length",
         b"expect",
         b"forwarded",
