@@ -160,6 +160,11 @@ class Following:
         self._stale = True
         self._wake.set()
 
+    def answered(self) -> None:
+        """The database has answered this node elsewhere: it is worth waiting for again."""
+        if self._tried is not None:
+            self._tried, self._failed = now(), False
+
     def tell(self) -> None:
         """Let others know soon how far this node has come, and see how far they have."""
         self._urgent = True
@@ -188,7 +193,7 @@ class Following:
                 drop(self._db)
                 self._db = None
                 await asyncio.sleep(patience)
-                patience = min(0.5, 2 * patience)
+                patience = min(0.25, 2 * patience)
             except Exception as error:  # noqa: BLE001 - a mistake of ours: nothing is sure
                 self._fail(asked, error)
                 self._store.give_up(error)

@@ -174,6 +174,7 @@ class Node(IndexStore):
             self.following.tell()
 
     def committed(self, writing: Writing) -> None:
+        self.following.answered()
         self.position, self.tip = writing.seq, writing.batch.id
         for held, at in writing.batch.used:
             if not held.gone and held.ended is None and at > held.last_seen:
