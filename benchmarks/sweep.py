@@ -17,7 +17,7 @@ import uvloop
 from benchmarks.crowd import gather
 from benchmarks.house import ORIGIN, TENANT, house, token
 from lastcall.authority.logout import logout
-from lastcall.authority.sweep import sweep
+from lastcall.authority.sweep import end_covered, tidy
 from lastcall.authority.validate import validate
 from lastcall.background import repeated
 from lastcall.domain.access import operator
@@ -45,7 +45,9 @@ async def _swept(backends: Backends, sessions: int) -> dict[str, Any]:
     await logout(env, operator(TENANT, ORIGIN), OfTenant())
     answered = time.perf_counter() - began
     refused = await _refused(env, sessions)
-    sweeper = asyncio.create_task(repeated({"sweep": lambda: sweep(env)}))
+    sweeper = asyncio.create_task(
+        repeated({"ends": lambda: end_covered(env), "rest": lambda: tidy(env)})
+    )
     while_swept = await _delays(asyncio.create_task(_until_ended(env)))
     ended = time.perf_counter() - began
     sweeper.cancel()

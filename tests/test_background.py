@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from lastcall.background import kept_up, repeated
+from lastcall.background import SPELL, kept_up, repeated
 from lastcall.domain.errors import Invalid, StoreUnavailable
 
 
@@ -19,10 +19,27 @@ async def test_what_fails_holds_up_nothing_else_and_is_tried_again() -> None:
         turns.append("sweep")
         if len(turns) >= 6:
             raise StoreUnavailable
-        return 1
+        return 0
 
     await asyncio.wait_for(repeated({"plans": plans, "sweep": sweep}, rest=0.001), 5)
     assert turns == ["plans", "sweep"] * 3
+
+
+async def test_what_finds_much_to_do_lets_the_others_have_their_turn() -> None:
+    turns: list[str] = []
+
+    async def much() -> int:
+        turns.append("much")
+        return 1
+
+    async def little() -> int:
+        turns.append("little")
+        if turns.count("little") == 2:
+            raise StoreUnavailable
+        return 0
+
+    await asyncio.wait_for(repeated({"much": much, "little": little}, rest=60), 5)
+    assert turns == [*["much"] * SPELL, "little"] * 2
 
 
 async def test_without_failures_it_goes_on_at_once_while_there_is_work() -> None:

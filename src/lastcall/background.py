@@ -14,25 +14,40 @@ REST = 1.0
 
 
 BREATH = 0.001
-"""Seconds between turns that found something: what is swept leaves the loop to the requests."""
+"""Seconds after work that found something: what is swept leaves the loop to the requests."""
+
+SPELL = 20
+"""How often in a row one work is asked while it finds something, before the others are."""
 
 
 async def repeated(works: Mapping[str, Callable[[], Awaitable[int]]], rest: float = REST) -> None:
     """Take turns at each, until the store has failed; what one of them meets stops no other.
 
-    Each tells how much it has done: as long as there is anything, they only take breath.
+    Each tells how much it has done, and is asked again for a while as long as there is anything.
     """
     while True:
         done, failed = 0, False
         for name, work in works.items():
             try:
-                done += await work()
+                done += await _spell(work)
             except StoreUnavailable:
                 return
             except Exception as error:
                 log.error("background work failed", work=name, exc_info=error)
                 failed = True
-        await asyncio.sleep(rest if failed or not done else BREATH)
+        if failed or not done:
+            await asyncio.sleep(rest)
+
+
+async def _spell(work: Callable[[], Awaitable[int]]) -> int:
+    total = 0
+    for _ in range(SPELL):
+        done = await work()
+        if not done:
+            break
+        total += done
+        await asyncio.sleep(BREATH)
+    return total
 
 
 async def kept_up(name: str, run: Callable[[], Awaitable[None]], rest: float = REST) -> None:

@@ -20,9 +20,20 @@ REASONS = {State.IDLE: EndReason.IDLE, State.EXPIRED: EndReason.EXPIRED}
 
 async def sweep(env: Env) -> int:
     """One slice of everything that is due; how much was done, 0 when nothing is left."""
+    return await end_covered(env) + await tidy(env)
+
+
+async def end_covered(env: Env) -> int:
+    """One slice of each revocation whose rows are not all ended; 0 when all of them are."""
     changed = 0
     for tenant, receipt in await env.store.unswept():
         changed += await sweep_revocation(env, tenant, receipt)
+    return changed
+
+
+async def tidy(env: Env) -> int:
+    """End some of what is past its deadline and remove some of what is done with."""
+    changed = 0
     due: dict[TenantId, list[SessionId]] = {}
     for tenant, session in await env.store.past_deadline(env.clock.now(), SLICE):
         due.setdefault(tenant, []).append(session)

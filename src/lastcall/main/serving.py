@@ -14,7 +14,7 @@ import structlog
 from lastcall import logs
 from lastcall.authority.audit_heads import sign_head
 from lastcall.authority.due_plans import run_plans
-from lastcall.authority.sweep import sweep
+from lastcall.authority.sweep import end_covered, tidy
 from lastcall.background import kept_up, repeated
 from lastcall.circuit import Pace
 from lastcall.control.channel import Channel, socket_of
@@ -92,7 +92,11 @@ async def _serve(
     await channel.open()
     worker = _worker(configured.settings, backends, metrics, tracer)
     telling = asyncio.create_task(kept_up("outbox", worker.run))
-    works = {"plans": partial(run_plans, env), "sweep": partial(sweep, env)}
+    works = {
+        "plans": partial(run_plans, env),
+        "mass logouts": partial(end_covered, env),
+        "tidying": partial(tidy, env),
+    }
     tidying = {name: partial(_if_leading, backends.store, work) for name, work in works.items()}
     sweeper = asyncio.create_task(repeated(tidying))
     heads = HeadsFile(configured.heads)
