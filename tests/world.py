@@ -141,13 +141,20 @@ class World:
         return await dialect.answer(self.call(dialect, method, target, **more))
 
 
+def a_store() -> MemoryStore:
+    """With a feed whose positions can be written down."""
+    store = MemoryStore()
+    store.feed.restart("tests", 0)
+    return store
+
+
 async def make_world(store: Store | None = None, policy: Policy | None = None) -> World:
     """A world with the accounts in it, in the tenants `default` and `other`."""
     clock, entropy, vault = FakeClock(), CountingEntropy(), FakeVault()
     mailer, totp = FakeMailer(), FakeTotp()
     policies = {TENANT: policy or Policy(), OTHER: policy or Policy()}
     env = Env(
-        store=store or MemoryStore(),
+        store=store or a_store(),
         clock=clock,
         entropy=entropy,
         passwords=FakePasswords(),

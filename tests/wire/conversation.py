@@ -21,6 +21,7 @@ Between exchanges a line may turn a knob: `@advance MILLISECONDS`, `@address IP`
 line end before the separator; `\\r` stands for a carriage return in request bodies.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -136,11 +137,26 @@ async def played(
         yield exchange, call, await gathered(await dialect.answer(call))
 
 
+QUIET = 0.05
+"""Seconds after which a stream that says nothing has said what it had to say."""
+
+
 async def gathered(reply: Reply) -> Reply:
-    """A stream that comes to an end by itself, as one body."""
+    """A stream as one body: up to its end, or until it only waits for news."""
     if reply.stream is None:
         return reply
-    pieces = [piece async for piece in reply.stream]
+    pieces: list[bytes] = []
+    while True:
+        coming = asyncio.ensure_future(anext(reply.stream, None))
+        done, _ = await asyncio.wait({coming}, timeout=QUIET)
+        if not done:
+            coming.cancel()
+            await asyncio.wait({coming})
+            break
+        piece = coming.result()
+        if piece is None:
+            break
+        pieces.append(piece)
     return replace(reply, body=b"".join((reply.body, *pieces)), stream=None)
 
 
