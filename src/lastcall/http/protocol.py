@@ -76,11 +76,16 @@ class LimitedProtocol(HttpToolsProtocol):
         self.expect_100_continue = False
         self._in_head = self._begun = True
         self._head_bytes = self._rest_bytes = self._body_bytes = 0
-        self._cancel()
+        if self._timer is not None:
+            self._cancel()
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """As uvicorn does it, without a call for each of them."""
         if self._in_head:
-            super().on_header(name, value)
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._headed()
@@ -102,7 +107,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """The head is complete."""
         self._in_head = False
         self._head_bytes = 0
-        self._cancel()
+        if self._timer is not None:
+            self._cancel()
 
     def _take_on(self) -> None:
         """Give the request whose head is complete to the application, as uvicorn does."""
