@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from time import perf_counter
 
+import pytest
+
 from lastcall.authority.sessions import list_sessions
 from lastcall.authority.status import status
 from lastcall.domain.session import End
@@ -42,6 +44,7 @@ async def quickest(act: Callable[[], Awaitable[object]]) -> float:
     return min(times)
 
 
+@pytest.mark.slow
 async def test_ones_own_ended_sessions_are_found_without_looking_at_others() -> None:
     world = await make_world()
     ended, mine = await begin(world, "monitor"), await begin(world, "monitor")

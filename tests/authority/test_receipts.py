@@ -443,6 +443,7 @@ async def test_whose_status_one_may_see() -> None:
             await status(world.env, caller, SubjectId(ref))
 
 
+@pytest.mark.slow
 async def test_many_sessions_and_deliveries_are_all_looked_at() -> None:
     world = await make_world(policy=Policy(sessions_per_subject=0))
     clients = [application(f"a{number:03d}") for number in range(501)]

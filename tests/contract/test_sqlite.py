@@ -132,6 +132,7 @@ async def test_uses_are_written_late_and_only_to_sessions_that_live(path: Path) 
         assert store.floor == NOW + HOUR // 4
 
 
+@pytest.mark.slow
 async def test_uses_are_written_after_a_moment(path: Path) -> None:
     async with opened(path) as store:
         await fill(store, 1)

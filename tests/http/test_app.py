@@ -221,6 +221,7 @@ def refused(answer: Answer, status: int, code: str) -> None:
     assert answer.header("connection") == "close"
 
 
+@pytest.mark.slow
 async def test_a_body_is_read_up_to_its_limit() -> None:
     mount, calls = echo()
     app = serve(await make_world(), mount, max_body=1_000).app

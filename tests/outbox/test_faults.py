@@ -57,6 +57,7 @@ class FaultyTransaction:
 CASES = {"claimed": "subject", "written down": "add_attempt"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", CASES.values(), ids=CASES)
 async def test_it_fails_alone_and_once(method: str) -> None:
     world = await make_world()
@@ -87,6 +88,7 @@ async def test_it_fails_alone_and_once(method: str) -> None:
     assert [(one.action, one.code) for one in mine] == [(Action.DELIVERY, "unreachable")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("errors", [["away"], ["fault", "away"]])
 async def test_a_store_that_is_away_is_no_fault_of_the_notice(errors: list[str]) -> None:
     """Nothing that had come of a try is lost over it."""

@@ -194,6 +194,7 @@ async def test_what_is_known_after_one_try(
     assert delivery.last_error == error
 
 
+@pytest.mark.slow
 async def test_a_connector_that_hangs_is_cut_off_and_delays_nobody() -> None:
     world = await make_world()
 
