@@ -14,6 +14,7 @@ from tests.world import World, make_world
 
 DATE = (b"date", b"Sat, 21 Nov 2026 08:00:00 GMT")
 PATIENCE = 5.0
+QUIET = 0.05
 
 
 class Watched(FastProtocol):
@@ -109,6 +110,14 @@ class Line:
             while (self.waiting or self._left) and not self.pipe.closing:
                 await asyncio.sleep(0.001)
                 await self.send()
+        return self.taken()
+
+    async def heard(self) -> bytes:
+        """The same, of an answer without an end: what there is when no more comes."""
+        before = -1
+        while before < len(self.pipe.written):
+            before = len(self.pipe.written)
+            await asyncio.sleep(QUIET)
         return self.taken()
 
     @property

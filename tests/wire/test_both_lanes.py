@@ -42,7 +42,13 @@ class Teller:
         if self.line.pipe.closing:
             self.line = self._connected()
         await self.line.send(self._bytes(filled(exchange.request, self._world)))
-        return await self.line.answered()
+        if "text/event-stream" not in exchange.reply:
+            return await self.line.answered()
+        heard = await self.line.heard()
+        self.line.leave()
+        await self.line.settle()
+        self.line = self._connected()
+        return heard
 
     def _turn(self, name: str, value: str) -> None:
         if name == "advance":
