@@ -183,6 +183,7 @@ def _logout_figures() -> list[Figure]:
                 of=_added(joined),
                 bar=20 if joined <= 3 else None,
                 at_most=True,
+                limit="telling",
             ),
             Figure(
                 group=group,

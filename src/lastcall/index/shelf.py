@@ -7,7 +7,6 @@ finding it in step, so that placing the other way round undoes it exactly.
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 from lastcall.domain.attempts import Code, Strikes
 from lastcall.domain.delivery import DeliveryState
@@ -184,9 +183,11 @@ class Shelf:
 
     def between(self, first: Serial, below: Serial) -> Iterator[Held]:
         """The rows from `first` on numbered below `below`, ended or not, in order."""
-        start = bisect_left(self._order, first, key=_serial)
-        stop = bisect_left(self._order, below, lo=start, key=_serial)
-        return (held for held in islice(self._order, start, stop) if held.token)
+        order = self._order
+        start = bisect_left(order, first, key=_serial)
+        stop = bisect_left(order, below, lo=start, key=_serial)
+        rows = (order[place] for place in range(start, stop))  # islice would walk up to the start
+        return (held for held in rows if held.token)
 
     def newest_first(self) -> Iterator[Session]:
         return (held.passing() for held in reversed(self._order) if not held.gone)
