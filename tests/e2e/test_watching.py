@@ -4,7 +4,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,24 +43,36 @@ def prometheus(folder: Path, server: Server) -> Iterator[str]:
     config = folder / "prometheus.yml"
     target = server.url.removeprefix("http://")
     config.write_text(CONFIG % (FOLDER / "lastcall.rules.yml", target))
-    address = f"127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{free_port()}"
     with (folder / "prometheus.log").open("w") as log:
         process = subprocess.Popen(
             [
                 "prometheus",
                 f"--config.file={config}",
                 f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address={address}",
+                f"--web.listen-address={url.removeprefix('http://')}",
             ],
             stdout=log,
             stderr=log,
             env=clean_environ(),
         )
     try:
-        yield f"http://{address}/api/v1"
+        until_ready(url)
+        yield f"{url}/api/v1"
     finally:
         process.terminate()
         process.wait(PATIENCE)
+
+
+def until_ready(url: str) -> None:
+    """It listens before it answers: until its storage is open it says 503."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with suppress(requests.RequestException):
+            if requests.get(f"{url}/-/ready", timeout=5).ok:
+                return
+        time.sleep(0.1)
+    raise AssertionError("Prometheus is not ready")
 
 
 def asked(api: str, path: str, **parameters: str) -> Any:
@@ -73,10 +85,7 @@ def scraped(api: str, times: int) -> None:
     """Wait until it has figures of so many moments."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        try:
-            found = asked(api, "query", query="count_over_time(lastcall_ready[1m])")["result"]
-        except requests.ConnectionError:
-            found = []
+        found = asked(api, "query", query="count_over_time(lastcall_ready[1m])")["result"]
         if found and float(found[0]["value"][1]) >= times:
             return
         time.sleep(0.1)
