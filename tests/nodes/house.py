@@ -180,15 +180,17 @@ def house(
     store: str = "",
     more: str = "",
     environ: Mapping[int, Mapping[str, str]] | None = None,
+    url: str = "",
 ) -> Iterator[House]:
     """Nodes with accounts, ready. `store` are further lines of `[store]`, `more` of the file;
-    `environ` is for nodes by their number."""
+    `environ` is for nodes by their number; with a `url` they go there and not by a proxy."""
     with ExitStack() as stack:
         wires = stack.enter_context(network())
         nodes = []
         for number in range(count):
             proxy = wires.proxy(cluster.port)
-            config = _configure(folder, number, cluster.url_at(proxy.port, database), store, more)
+            where = url or cluster.url_at(proxy.port, database)
+            config = _configure(folder, number, where, store, more)
             nodes.append(Node(f"node{number}", config, proxy, (environ or {}).get(number, {})))
         made = House(nodes, cluster, database, wires)
         if "postgresql:" in nodes[0].config.read_text():

@@ -18,7 +18,7 @@ class Alone(Cluster):
     """No PostgreSQL at all: each server has a file of its own."""
 
     @staticmethod
-    def url_at(port: int, database: str, **options: str) -> str:
+    def url_at(port: int, database: str, *more: int, **options: str) -> str:
         return f"sqlite:{database}"
 
 

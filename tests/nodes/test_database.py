@@ -139,6 +139,33 @@ async def test_a_standby_takes_over_amid_logouts(tmp_path: Path) -> None:
                 assert await people.everywhere(one) == [False, False, False]
 
 
+@pytest.mark.parametrize("gone", ["dies", "says nothing"])
+async def test_nodes_that_know_both_hosts_go_to_the_one_that_takes_over(
+    tmp_path: Path, gone: str
+) -> None:
+    """No proxy leads them there: the address has both."""
+    with cluster() as first, database(first) as name, standby(first) as second:
+        both = first.url_at(first.port, name, second.port)
+        with house(tmp_path, first, name, url=both) as nodes:
+            async with crowd(nodes) as people:
+                mine = await known_everywhere(people, 30)
+                spared = await known_everywhere(people, 3, person(1))
+                async with people.checking(per_node=2):
+                    ending = asyncio.create_task(end_each(people, mine, [0, 1, 2], 0.01))
+                    await asyncio.sleep(0.15)
+                    await asyncio.to_thread(first.kill if gone == "dies" else first.pause)
+                    await asyncio.to_thread(promote, second)
+                    await ending
+                    await until_sure(people, spared)
+                    for one in mine:
+                        await people.log_out(nodes.nodes[1], one)
+                for one in mine:
+                    assert await people.everywhere(one) == [False, False, False]
+                begun = await people.log_in(nodes.nodes[2], person(2))
+                assert await people.everywhere(begun) == [True, True, True]
+            first.kill()
+
+
 @pytest.mark.parametrize("mode", ["strict", "leased"])
 async def test_a_wait_for_the_standby_that_is_cancelled_is_no_success(
     tmp_path: Path, mode: str

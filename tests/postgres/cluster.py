@@ -67,12 +67,13 @@ class Cluster:
         return self.url_at(self.port, database, **options)
 
     @staticmethod
-    def url_at(port: int, database: str, **options: str) -> str:
-        """The same by way of whatever forwards that port to a server."""
+    def url_at(port: int, database: str, *more: int, **options: str) -> str:
+        """The same by way of whatever forwards that port to a server, or one of `more` ports."""
+        hosts = ",".join(f"127.0.0.1:{one}" for one in (port, *more))
         query = "&".join(f"{name}={value}" for name, value in options.items())
         password = PASSWORD.replace(" ", "%20")
         tail = f"?{query}" if query else ""
-        return f"postgresql://{OWNER}:{password}@127.0.0.1:{port}/{database}{tail}"
+        return f"postgresql://{OWNER}:{password}@{hosts}/{database}{tail}"
 
     def sql(self, text: str, database: str = "postgres") -> str:
         """Run it as the superuser; rows come back one a line, columns parted by bars."""

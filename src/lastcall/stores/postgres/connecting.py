@@ -1,6 +1,7 @@
 """Connections: to whichever server of those named takes writes, with limits on every wait."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -83,7 +84,60 @@ def shown(url: str) -> str:
 
 
 async def connect(server: Server, purpose: str) -> Db:
-    """Raises what `TROUBLE` lists. Whoever connected to a server that takes no writes is let go."""
+    """To the first of its hosts that takes writes. Raises what `TROUBLE` lists.
+
+    They are asked in their order, but none waits long for one before it: a machine that is gone
+    does not say so.
+    """
+    left = deque(each_host(server.url))
+    trying: set[asyncio.Task[Db]] = set()
+    failed: list[BaseException] = []
+    try:
+        while left or trying:
+            if left:
+                trying.add(asyncio.create_task(_connect_to(left.popleft(), server, purpose)))
+            done, trying = await asyncio.wait(
+                trying, timeout=ANEW if left else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            found, errors = _sorted(done)
+            failed += errors
+            if found:
+                trying.update(done - {found})
+                return found.result()
+    finally:
+        await _let_go(trying)
+    raise max(failed, key=_tells)
+
+
+def each_host(url: str) -> list[str]:
+    """A URL for each of the hosts that one names: `//who@a,b:5433/db` has two."""
+    parts = urlsplit(url)
+    who, at, hosts = parts.netloc.rpartition("@")
+    if "," not in hosts:
+        return [url]
+    return [urlunsplit(parts._replace(netloc=f"{who}{at}{host}")) for host in hosts.split(",")]
+
+
+def _sorted(done: set[asyncio.Task[Db]]) -> tuple[asyncio.Task[Db] | None, list[BaseException]]:
+    errors = [error for one in done if (error := one.exception()) is not None]
+    return next((one for one in done if one.exception() is None), None), errors
+
+
+def _tells(error: BaseException) -> int:
+    """What a server said tells more than that it is a standby, and that more than silence."""
+    return isinstance(error, asyncpg.PostgresError) * 2 or not isinstance(error, OSError)
+
+
+async def _let_go(trying: set[asyncio.Task[Db]]) -> None:
+    for one in trying:
+        one.cancel()
+    for late in await asyncio.gather(*trying, return_exceptions=True):
+        if not isinstance(late, BaseException):
+            drop(late)
+
+
+async def _connect_to(url: str, server: Server, purpose: str) -> Db:
+    """Whoever connected to a server that takes no writes is let go."""
     settings: Mapping[str, str] = {
         "application_name": f"lastcall {purpose}"[:63],
         "synchronous_commit": server.setting or server.commits,
@@ -99,7 +153,7 @@ async def connect(server: Server, purpose: str) -> Db:
     more = {"password": server.password} if server.password else {}
     async with asyncio.timeout(2 * server.connecting):
         db = await asyncpg.connect(
-            server.url,
+            url,
             timeout=server.connecting,
             target_session_attrs="read-write",
             server_settings=dict(settings),
@@ -122,11 +176,7 @@ async def connect_soon(server: Server, purpose: str) -> Db:
                 trying.discard(first)
                 return first.result()
     finally:
-        for one in trying:
-            one.cancel()
-        for late in await asyncio.gather(*trying, return_exceptions=True):
-            if not isinstance(late, BaseException):
-                drop(late)
+        await _let_go(trying)
 
 
 def _milliseconds(seconds: float) -> str:
