@@ -21,7 +21,8 @@ SPELL = 20
 
 
 async def repeated(works: Mapping[str, Callable[[], Awaitable[int]]], rest: float = REST) -> None:
-    """Take turns at each, until the store has failed; what one of them meets stops no other.
+    """Take turns at each, until it is cancelled; what one of them meets stops no other. A store
+    that cannot be reached is asked again: a database comes back.
 
     Each tells how much it has done, and is asked again for a while as long as there is anything.
     """
@@ -31,7 +32,8 @@ async def repeated(works: Mapping[str, Callable[[], Awaitable[int]]], rest: floa
             try:
                 done += await _spell(work)
             except StoreUnavailable:
-                return
+                failed = True
+                break
             except Exception as error:
                 log.error("background work failed", work=name, exc_info=error)
                 failed = True

@@ -156,22 +156,18 @@ async def _stopped(worker: Worker, telling: asyncio.Task[None], seconds: int) ->
 async def _witness_heads(env: Env, heads: HeadsFile, every: int) -> None:
     """`every` in milliseconds."""
     while True:
-        if not await _witness_head(env, heads):
-            return
+        await _witness_head(env, heads)
         await asyncio.sleep(every / 1_000)
 
 
-async def _witness_head(env: Env, heads: HeadsFile) -> bool:
-    """Sign the head of the audit chain and write it down, if it has changed; False when the store
-    can tell no more. A file that cannot be written holds nothing else up."""
+async def _witness_head(env: Env, heads: HeadsFile) -> None:
+    """Sign the head of the audit chain and write it down, if it has changed and the store can tell.
+    A file that cannot be written holds nothing else up."""
     try:
-        head = await sign_head(env)
-        await heads.add(head)
-    except StoreUnavailable:
-        return False
+        with suppress(StoreUnavailable):
+            await heads.add(await sign_head(env))
     except OSError as error:
         log.error("the audit head could not be written down", file=str(heads.path), exc_info=error)
-    return True
 
 
 def _answerer(env: Env, tracer: Tracer) -> Callable[[str, Mapping[str, Any]], Awaitable[Result]]:
