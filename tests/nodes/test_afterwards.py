@@ -39,7 +39,7 @@ async def test_rows_are_ended_and_heads_signed_again(alone: House) -> None:
         await asyncio.sleep(4)
         await asyncio.to_thread(alone.cluster.start)
         async with asyncio.timeout(10):
-            while await people.everywhere(admin) != [True]:
+            while await people.everywhere(admin) != [True]:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.1)
         reply = await people.ask(node, "GET", "/v1/me", mine[0].token)
         scope = {"kind": "subject", "subject": reply.json()["subject"]}
