@@ -138,19 +138,18 @@ class FastProtocol(LimitedProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._headed()
-        if self._deaf:
+        if not self._headed() or self._deaf:
             return
-        if self._lane is not None and self._free() and self._lane.hot(self.url):
-            parser = self.parser
-            if (
-                parser.get_method() in METHODS
-                and not self.expect_100_continue
-                and not parser.should_upgrade()
-            ):
-                self._hot = True
-                self._parts.clear()
-                return
+        if (
+            self._lane is not None
+            and self._free()
+            and self._lane.hot(self.url)
+            and self.parser.get_method() in METHODS
+            and not self.expect_100_continue
+        ):
+            self._hot = True
+            self._parts.clear()
+            return
         self._take_on()
 
     def on_body(self, body: bytes) -> None:
@@ -163,6 +162,8 @@ class FastProtocol(LimitedProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._elsewhere:
+            return
         self._between = True
         self._complete += 1
         if self._deaf:

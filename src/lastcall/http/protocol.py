@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -34,13 +35,15 @@ class LimitedProtocol(HttpToolsProtocol):
     """Closes on heads that are too long or too slow, and does not let trailers pass for headers.
 
     What uvicorn makes for a request (scope, cycle, task) is made once its head is complete, and
-    time-outs only where something is really waited for.
+    time-outs only where something is really waited for. A connection without a request is closed
+    in time, whatever else comes on it. `_elsewhere`: the head just read asks for another protocol.
     """
 
     head_seconds = HEAD_SECONDS
 
     _in_head = True
     _begun = False
+    _elsewhere = False
     _head_bytes = 0
     _rest_bytes = 0
     _body_bytes = 0
@@ -59,7 +62,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
         else:
             self._rest_bytes += len(data)
-        super().data_received(data)
+        self._feed(data)
         if self.transport.is_closing():
             return
         if self._in_head:
@@ -70,11 +73,42 @@ class LimitedProtocol(HttpToolsProtocol):
         elif self._rest_bytes - self._body_bytes > SPARE_BYTES + SPARE_FACTOR * self._body_bytes:
             self._refuse(400)
 
+    def _feed(self, data: bytes) -> None:
+        """No other protocol is spoken here: who asks for one has the request read as any other.
+
+        The parser would take its body, and what comes behind it, for that protocol's, or for
+        further requests; so it is shown the head again without the question (RFC 9110 7.8).
+        """
+        rest: bytes | memoryview = data
+        try:
+            while len(rest):
+                try:
+                    self.parser.feed_data(rest)
+                except httptools.HttpParserUpgrade as asked:
+                    if not self._elsewhere:
+                        self._refuse(400)
+                        return
+                    rest = memoryview(rest)[asked.args[0] :]
+                    self._feed_head()
+                else:
+                    return
+        except httptools.HttpParserError:
+            self.logger.warning("Invalid HTTP request received.")
+            self._refuse(400)
+
+    def _feed_head(self) -> None:
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        lines = [b"%b %b HTTP/%b\r\n" % (method, self.url, version.encode("ascii"))]
+        lines += [b"%b: %b\r\n" % pair for pair in self.headers if pair[0] != b"upgrade"]
+        self.parser.feed_data(b"%b\r\n" % b"".join(lines))
+
     def on_message_begin(self) -> None:
+        self._unset_keepalive_if_required()
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
         self._in_head = self._begun = True
+        self._elsewhere = False
         self._head_bytes = self._rest_bytes = self._body_bytes = 0
         if self._timer is not None:
             self._cancel()
@@ -88,27 +122,36 @@ class LimitedProtocol(HttpToolsProtocol):
             self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        self._headed()
-        self._take_on()
+        if self._headed():
+            self._take_on()
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._rest_bytes = self._body_bytes = 0
-        super().on_message_complete()
+        if not self._elsewhere:
+            self._rest_bytes = self._body_bytes = 0
+            super().on_message_complete()
 
-    def send_400_response(self, msg: str) -> None:
-        """What uvicorn calls for bytes that are not HTTP."""
-        self._refuse(400)
+    def on_response_complete(self) -> None:
+        """Without a time for the next request, where that has begun and has a time of its own."""
+        super().on_response_complete()
+        if self._in_head:
+            self._unset_keepalive_if_required()
 
-    def _headed(self) -> None:
-        """The head is complete."""
+    def _headed(self) -> bool:
+        """The head is complete; False when it is to be read again."""
+        parser = self.parser
+        if parser.should_upgrade() and parser.get_method() != b"CONNECT":
+            self._elsewhere = True
+            return False
         self._in_head = False
         self._head_bytes = 0
+        self._unset_keepalive_if_required()
         if self._timer is not None:
             self._cancel()
+        return True
 
     def _take_on(self) -> None:
         """Give the request whose head is complete to the application, as uvicorn does."""
