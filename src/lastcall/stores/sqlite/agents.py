@@ -6,7 +6,8 @@ import msgspec
 from apsw import Connection
 
 from lastcall.domain.session import Device, Session
-from lastcall.stores.sqlite.outbox import Statement, json
+from lastcall.rows import Agent, json
+from lastcall.stores.sqlite.tables import Statement
 
 ADD_AGENT = "INSERT INTO agents VALUES (?, ?, ?, ?)"
 ALL = "SELECT id, host, user_agent, device FROM agents"
@@ -14,9 +15,6 @@ FORGET = "DELETE FROM agents WHERE id NOT IN (SELECT agent FROM sessions)"
 
 MANY = 20_000
 """Agents on disk from which on those that no session has any longer are looked for at the start."""
-
-Agent = tuple[str, str, Device]
-"""A host, a user agent, and the device it is taken for."""
 
 
 def agents_in(db: Connection) -> Mapping[int, Agent]:

@@ -1,52 +1,19 @@
 """The statements that write: one for each change, each checked to have found its row."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
+from typing import Any
 
-import msgspec
 from apsw import Connection
 
-from lastcall.domain.attempts import Code, Strikes
-from lastcall.domain.audit import Record
-from lastcall.domain.errors import Invalid
-from lastcall.domain.logout import (
-    OfDialect,
-    OfSessions,
-    OfSubject,
-    OfTenant,
-    OneSession,
-    Receipt,
-    Scope,
-)
+from lastcall.domain.delivery import Delivery
+from lastcall.domain.logout import Receipt
 from lastcall.domain.session import Session
-from lastcall.domain.subject import Subject
-from lastcall.domain.types import TenantId
-from lastcall.index import Change, EndedTogether, Fact, Touched
-from lastcall.stores.sqlite import outbox
+from lastcall.index import Change, EndedTogether, Touched
+from lastcall.rows import TABLES, Values, json, refused, session_row, storable
 from lastcall.stores.sqlite.agents import Agents
-from lastcall.stores.sqlite.outbox import Row, Statement, Value, Values, json
+from lastcall.stores.sqlite.tables import ADD_SESSION, PUT_SERIAL, REMOVE, WRITE, Statement
 
-PUT_SERIAL = """
-INSERT INTO tenants (tenant, serial) VALUES (?, ?)
-ON CONFLICT DO UPDATE SET serial = excluded.serial WHERE excluded.serial > serial
-"""
-PUT_SUBJECT = """
-INSERT INTO subjects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET
-    username = excluded.username, password_hash = excluded.password_hash, role = excluded.role,
-    version = excluded.version, created = excluded.created, changed = excluded.changed,
-    email = excluded.email, name = excluded.name, first_name = excluded.first_name,
-    last_name = excluded.last_name, groups = excluded.groups, profile = excluded.profile,
-    totp_secret = excluded.totp_secret, totp_step = excluded.totp_step,
-    email_codes = excluded.email_codes, backup_codes = excluded.backup_codes,
-    enabled = excluded.enabled
-"""
-REMOVE_SUBJECT = "DELETE FROM subjects WHERE tenant = ? AND id = ?"
-
-ADD_SESSION = """
-INSERT INTO sessions
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
 RENEW_SESSION = """
 UPDATE sessions
 SET token_hash = ?, token_expires = ?, refresh_hash = ?, spent = ?, factors = ?, participants = ?
@@ -68,37 +35,16 @@ TOUCH_SESSION = """
 UPDATE sessions SET last_seen = ?1
 WHERE tenant = ?2 AND serial = ?3 AND ended_at IS NULL AND last_seen < ?1
 """
-REMOVE_SESSION = """
-DELETE FROM sessions WHERE tenant = ? AND serial = ? AND ended_at IS NOT NULL
-"""
-
-ADD_REVOCATION = "INSERT INTO revocations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 PROGRESS = "UPDATE revocations SET ended = ?, complete = ? WHERE tenant = ? AND serial = ?"
-REMOVE_REVOCATION = "DELETE FROM revocations WHERE tenant = ? AND serial = ? AND complete"
-
-PUT_STRIKES = """
-INSERT INTO strikes VALUES (?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET
-    count = excluded.count, since = excluded.since, locked_until = excluded.locked_until
+CHANGE_DELIVERY = """
+UPDATE deliveries SET
+    created = ?, state = ?, attempts = ?, next_at = ?, claimed_until = ?, unknown = ?,
+    settled_at = ?, last_status = ?, last_error = ?, until = ?
+WHERE tenant = ? AND receipt = ? AND id = ?
 """
-CLEAR_STRIKES = "DELETE FROM strikes WHERE tenant = ? AND key = ?"
-
-PUT_CODE = """
-INSERT INTO codes VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET
-    mac = excluded.mac, expires = excluded.expires, tries_left = excluded.tries_left
-"""
-DROP_CODE = "DELETE FROM codes WHERE tenant = ? AND subject = ? AND purpose = ?"
-
-ADD_RECORD = "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 FEW = 3
 """Rows that one statement each ends more quickly than one statement that takes a list."""
-
-MAX_INTEGER = 2**63 - 1
-
-
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class OutOfStep(Exception):
@@ -153,25 +99,14 @@ def statements(changes: Iterable[Change], agents: Agents) -> list[Statement]:
                 found.append(_changing(change, agents))
         found[:0] = agents.new()
         for _, values in found:
-            _storable(values)
+            storable(values)
     except BaseException as error:
         agents.give_up()
-        if isinstance(error, UnicodeEncodeError):
-            raise Invalid("text", "holds a character that cannot be stored") from error
+        if isinstance(error, UnicodeEncodeError | OverflowError):
+            raise refused(error) from error
         raise
     agents.keep()
     return found
-
-
-def _storable(values: Values) -> None:
-    """Raises what the encoder raises, which looks at every text and number."""
-    try:
-        _encode(values)
-    except OverflowError as error:
-        raise Invalid("number", "is too large to be stored") from error
-    for value in values:
-        if type(value) is int and value > MAX_INTEGER:
-            raise Invalid("number", "is too large to be stored")
 
 
 def _changing(change: Change, agents: Agents) -> Statement:
@@ -179,52 +114,43 @@ def _changing(change: Change, agents: Agents) -> Statement:
         return TOUCH_SESSION, (change.at, change.tenant, change.serial)
     if isinstance(change, EndedTogether):
         return _together(change)
-    if change.before is None and isinstance(change.after, Session):
-        return ADD_SESSION, _whole_session(change.after, agents)
-    return _statement(change.tenant, change.before, change.after)
+    before, after = change.before, change.after
+    kind = type(before if after is None else after)
+    if after is None:
+        return REMOVE[kind], TABLES[kind].key_of(change.tenant, before)
+    if before is not None and kind in CHANGED:
+        return CHANGED[kind](after)
+    if isinstance(after, Session):
+        return ADD_SESSION, (*session_row(after), agents.number(after))
+    return WRITE[kind], TABLES[kind].row(change.tenant, after)
 
 
-def _statement(tenant: TenantId, before: Fact | None, after: Fact | None) -> Statement:
-    changed = before if after is None else after
-    if isinstance(changed, Row):
-        return outbox.statement(tenant, changed, new=before is None, gone=after is None)
-    match changed:
-        case Session() as one:
-            return _session(one, gone=after is None)
-        case Record() as one:
-            return ADD_RECORD, _record(one)
-        case Strikes() as one:
-            return _strikes(tenant, one, gone=after is None)
-        case Receipt() as one:
-            return _receipt(one, new=before is None, gone=after is None)
-        case Subject() as one if after is None:
-            return REMOVE_SUBJECT, (tenant, one.id)
-        case Subject() as one:
-            return PUT_SUBJECT, _subject(one)
-        case Code() as one if after is None:
-            return DROP_CODE, (tenant, one.subject, one.purpose)
-        case Code() as one:
-            values = (tenant, one.subject, one.purpose, one.mac, one.expires, one.tries_left)
-            return PUT_CODE, values
-        case serial:
-            return PUT_SERIAL, (tenant, serial)
-
-
-def _strikes(tenant: TenantId, one: Strikes, *, gone: bool) -> Statement:
-    if gone:
-        return CLEAR_STRIKES, (tenant, one.key)
-    return PUT_STRIKES, (tenant, one.key, one.count, one.since, one.locked_until)
-
-
-def _session(one: Session, *, gone: bool) -> Statement:
+def _session(one: Session) -> Statement:
     key = (one.tenant, one.serial)
-    if gone:
-        return REMOVE_SESSION, key
     if one.ended is not None:
         end = one.ended
         return END_SESSION, (end.at, end.why, end.by, one.last_seen, *key)
     secrets = (one.token_hash, one.token_expires, one.refresh_hash, b"".join(one.spent))
     return RENEW_SESSION, (*secrets, json(one.factors), json(one.participants), *key)
+
+
+def _receipt(one: Receipt) -> Statement:
+    by = one.revocation
+    return PROGRESS, (one.sessions_ended, one.complete, by.tenant, by.serial)
+
+
+def _delivery(one: Delivery) -> Statement:
+    tries = (one.state, one.attempts, one.next_at, one.claimed_until, one.unknown)
+    settled = (one.settled_at, one.last_status, one.last_error, one.until)
+    return CHANGE_DELIVERY, (one.created, *tries, *settled, one.tenant, one.receipt, one.id)
+
+
+CHANGED: dict[type, Callable[[Any], Statement]] = {
+    Session: _session,
+    Receipt: _receipt,
+    Delivery: _delivery,
+}
+"""What is not written as a whole again."""
 
 
 def _one_by_one(ended: EndedTogether) -> Iterable[Statement]:
@@ -236,104 +162,3 @@ def _one_by_one(ended: EndedTogether) -> Iterable[Statement]:
 def _together(ended: EndedTogether) -> Statement:
     end = ended.end
     return END_TOGETHER, (end.at, end.why, end.by, ended.tenant, json(ended.serials))
-
-
-def _whole_session(one: Session, agents: Agents) -> tuple[Value, ...]:
-    end = one.ended
-    ending = (None, None, None) if end is None else (end.at, end.why, end.by)
-    return (
-        one.tenant,
-        one.serial,
-        one.id,
-        one.subject,
-        one.token_hash,
-        agents.number(one),
-        one.dialect,
-        one.kind,
-        one.address,
-        one.port,
-        json(one.factors),
-        one.created,
-        one.last_seen,
-        one.idle,
-        one.expires,
-        one.token_expires,
-        one.refresh_hash,
-        b"".join(one.spent),
-        json(one.participants),
-        *ending,
-        one.impersonator,
-    )
-
-
-def _subject(one: Subject) -> tuple[Value, ...]:
-    return (
-        one.tenant,
-        one.id,
-        one.username,
-        one.password_hash,
-        one.role,
-        one.version,
-        one.created,
-        one.changed,
-        one.email,
-        one.name,
-        one.first_name,
-        one.last_name,
-        json(one.groups),
-        json(one.profile),
-        one.totp_secret,
-        one.totp_step,
-        one.email_codes,
-        json(one.backup_codes),
-        one.enabled,
-    )
-
-
-def _receipt(one: Receipt, *, new: bool, gone: bool) -> Statement:
-    by = one.revocation
-    key = (by.tenant, by.serial)
-    if gone:
-        return REMOVE_REVOCATION, key
-    if not new:
-        return PROGRESS, (one.sessions_ended, one.complete, *key)
-    told = (by.at, by.why, by.by, by.by_name, by.reason, by.via)
-    done = (one.sessions_ended, one.complete)
-    return ADD_REVOCATION, (*key, by.id, scope_text(by.scope), *told, *done)
-
-
-def _record(one: Record) -> tuple[Value, ...]:
-    event, origin = one.event, one.event.origin
-    return (
-        one.seq,
-        event.tenant,
-        event.at,
-        event.action,
-        event.outcome,
-        event.actor,
-        event.actor_name,
-        event.target,
-        event.code,
-        json(event.detail),
-        origin.dialect,
-        origin.address,
-        origin.port,
-        origin.host,
-        origin.user_agent,
-        origin.request_id,
-        one.digest,
-    )
-
-
-KINDS: dict[str, type[Scope]] = {
-    "session": OneSession,
-    "sessions": OfSessions,
-    "subject": OfSubject,
-    "dialect": OfDialect,
-    "tenant": OfTenant,
-}
-NAMES = {kind: name for name, kind in KINDS.items()}
-
-
-def scope_text(scope: Scope) -> str:
-    return json({NAMES[type(scope)]: scope})

@@ -18,8 +18,8 @@ from lastcall.index import Change, EndedTogether, Report, Touched, at_of
 from lastcall.ports import Observer, Unobserved
 from lastcall.stores.sqlite.agents import Agents, agents_in
 from lastcall.stores.sqlite.loading import records
-from lastcall.stores.sqlite.outbox import Statement
 from lastcall.stores.sqlite.rows import execute, statements
+from lastcall.stores.sqlite.tables import Statement
 from lastcall.stores.sqlite.witness import Sighting, Witness
 
 ADVANCE_HEAD = "UPDATE head SET batch = ?, latest = ?"
