@@ -231,8 +231,33 @@ async def test_the_guard_begins_and_ends_with_the_application() -> None:
 def test_which_paths_are_left_out() -> None:
     rules = Rules(public=["/health", "/static/"])
     out = ["/health", "/static/", "/static/a/b.css", "/static/.well-known/x"]
-    kept = ["/", "/health/", "/healthy", "/static", "/static/../me", "/static//me", "/static/%2e"]
+    kept = ["/", "/health/", "/healthy", "/static", "/Health", "/STATIC/a", ""]
     assert [path for path in out + kept if rules.leaves_out(path)] == out
+
+
+@pytest.mark.parametrize(
+    "disguised",
+    [
+        "/static/../me", "/static//me", "/static/%2e%2e/me", "/static/..%2fme", "/static/..",
+        "/static/./me", "/static\\..\\me", "/static/..;/me", "/static/.;a=b/me", "//static/a",
+        "/static/.\t./me", "/static/a\nme", "/static/a\x00", "/static/\x7f/me",
+    ],
+)  # fmt: skip
+def test_a_path_in_disguise_is_never_left_out(disguised: str) -> None:
+    assert not Rules(public=["/health", "/static/"]).leaves_out(disguised)
+
+
+def test_the_root_alone_is_not_everything() -> None:
+    rules = Rules(public=["/"])
+    assert rules.leaves_out("/")
+    assert not rules.leaves_out("/me")
+
+
+@pytest.mark.parametrize("wrong", ["/health", "/", [""], ["health"], ["*"], [None]])
+def test_a_list_of_paths_that_is_none_opens_nothing(wrong: Any) -> None:
+    """`("/health")` is a text, and each of its characters would be taken for a path."""
+    with pytest.raises(ValueError, match="public"):
+        Rules(public=wrong)
 
 
 @pytest.mark.parametrize(

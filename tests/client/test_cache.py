@@ -139,6 +139,32 @@ def test_what_was_dropped_leaves_nothing_behind() -> None:
     assert [cache._sessions, cache._subjects, cache._watched] == [{}, {}, set()]  # noqa: SLF001
 
 
+def test_what_was_told_before_cannot_follow() -> None:
+    """A feed that goes back is not believed: who hears it begins anew where it was."""
+    cache = following()
+    cache.apply(Forget(Position("e", 8), Marks(sessions=frozenset({"s-a"})), True))
+    for old in (
+        Forget(Position("e", 8), Marks(), True),
+        Forget(Position("e", 6), Marks(), False),
+        Progress(Position("e", 7)),
+    ):
+        with pytest.raises(ValueError, match="before"):
+            cache.apply(old)
+    assert cache.applied == Position("e", 8)
+
+
+def test_half_of_a_change_counts_though_an_earlier_one_is_told_after_it() -> None:
+    """Cut off in the middle of a change, and going on at a node that has not come so far."""
+    cache = following()
+    question = ask(cache, "a")
+    cache.apply(Forget(Position("e", 8), Marks(sessions=frozenset({"s-a"})), False))
+    cache.apply(Forget(Position("e", 6), Marks(sessions=frozenset({"s-b"})), True))
+    answer = Answer(Position("e", 7), who("a"), 30.0)
+    assert cache.keep(question, answer, 1.0) is Kept.DOUBTFUL
+    newer = Answer(Position("e", 8), who("a"), 30.0)
+    assert cache.keep(question, newer, 1.0) is Kept.KEPT
+
+
 NAMES = ("a", "b", "c", "d")
 TENANTS = ("x", "y")
 

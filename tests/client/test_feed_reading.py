@@ -119,6 +119,8 @@ async def test_an_introspection_is_read() -> None:
         (200, json.dumps({**WHO, "sub": 7}).encode(), {}),
         (200, json.dumps(WHO).encode(), {"Lastcall-Position": "?"}),
         (200, json.dumps(WHO).encode(), {"Lastcall-Remaining": "long"}),
+        (200, json.dumps(WHO).encode(), {"Lastcall-Remaining": "9" * 400}),
+        (200, json.dumps(WHO).replace('"exp": 1', '"exp": 1e999').encode(), {}),
         (200, b" " * 70_000 + b'{"active":false}', {}),
         (401, b'{"active":false}', {}),
         (302, b"", {"Location": "/elsewhere"}),

@@ -8,10 +8,40 @@ from contextlib import asynccontextmanager
 import pytest
 
 from lastcall.client import CannotKnow, Identity, SessionGuard, Verdict
-from lastcall.client.feed import Marks, Scope
+from lastcall.client.cache import Answer
+from lastcall.client.feed import Marks, Position, Scope
 from tests.client.authority import Clock, FakeAuthority, key_of, who
 
 PATIENCE = 0.2
+
+
+class Unanswering(FakeAuthority):
+    """Answers introspections once it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = asyncio.Event()
+
+    async def introspect(
+        self, token: str, applied: Position | None, *, use: bool, seconds: float
+    ) -> Answer:
+        self.asked.append((token, use))
+        await self.waiting.wait()
+        return Answer(self.here, self.sessions.get(token), self.lasts)
+
+
+class Stumbling:
+    """Fails three times in a way nobody foresaw."""
+
+    def __init__(self, authority: FakeAuthority) -> None:
+        self.left = 3
+        self.then = authority.position
+
+    async def __call__(self, seconds: float) -> Position:
+        self.left -= 1
+        if self.left >= 0:
+            raise RuntimeError("unforeseen")
+        return await self.then(seconds)
 
 
 @asynccontextmanager
@@ -245,7 +275,47 @@ async def test_a_closed_guard_knows_nothing() -> None:
         await guard.check("t")
 
 
-@pytest.mark.parametrize("wrong", [{"lease": 0.0}, {"entries": 0}, {"patience": 0.0}])
+async def test_who_still_waits_when_it_is_closed_is_told_that_nobody_knows() -> None:
+    """And is not cancelled, as if it had gone away itself."""
+    authority = Unanswering()
+    async with guarded(authority) as guard:
+        waiting = [asyncio.create_task(guard.check("t")) for _ in range(2)]
+        await until(lambda: authority.asked)
+    for one in await asyncio.gather(*waiting, return_exceptions=True):
+        assert isinstance(one, CannotKnow)
+
+
+async def test_who_gives_up_waiting_is_cancelled_and_the_question_goes_on() -> None:
+    authority = Unanswering()
+    async with guarded(authority) as guard:
+        one, other = [asyncio.create_task(guard.check("t")) for _ in range(2)]
+        await until(lambda: authority.asked)
+        one.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await one
+        await authority.log_in("t", who("a"))
+        authority.waiting.set()
+        assert await other == who("a")
+
+
+async def test_a_lease_is_asked_for_again_whatever_became_of_the_last_time() -> None:
+    authority = FakeAuthority()
+    authority.position = Stumbling(authority)  # type: ignore[method-assign]  # the same, later
+    async with guarded(authority, lease=0.2) as guard:
+        await until(lambda: guard.standing.following)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"lease": 0.0},
+        {"lease": float("inf")},
+        {"lease": float("nan")},
+        {"entries": 0},
+        {"patience": 0.0},
+        {"patience": float("nan")},
+    ],
+)
 def test_settings_that_make_no_sense(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="above zero"):
         SessionGuard("http://127.0.0.1", **wrong)  # type: ignore[arg-type]  # one of them at a time

@@ -1,5 +1,8 @@
 """A guard for programs without an event loop: from many threads, and after a fork."""
 
+import asyncio
+import gc
+import socket
 import subprocess
 import sys
 import threading
@@ -69,6 +72,44 @@ async def test_from_a_coroutine_of_another_loop(server: Server) -> None:
         assert await guard.check_async(token) is not None
         assert await guard.check_async(token) is not None
         assert await guard.check_async("") is None
+
+
+def test_one_that_nobody_has_any_more_leaves_no_thread(server: Server) -> None:
+    """Nor a place among the followers of the authority."""
+    guard = ThreadedGuard(server.url, "wiki", SECRET)
+    assert guard.start(within=5)
+    (thread,) = mine()
+    del guard
+    gc.collect()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_closed_one_starts_nothing(server: Server) -> None:
+    guard = ThreadedGuard(server.url, "wiki", SECRET)
+    guard.start(within=5)
+    guard.close()
+    guard.close()
+    with pytest.raises(CannotKnow):
+        guard.check("lct_another")
+    with pytest.raises(CannotKnow):
+        guard.start()
+    assert not mine()
+
+
+async def test_who_waits_in_another_loop_is_told_when_it_is_closed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        guard = ThreadedGuard(url, "wiki", SECRET, patience=30)
+        waiting = asyncio.create_task(guard.check_async("lct_another"))
+        await asyncio.sleep(0.2)
+        await asyncio.to_thread(guard.close)
+        with pytest.raises(CannotKnow):
+            await waiting
+
+
+def mine() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if one.name == "lastcall-guard"]
 
 
 def test_a_forked_child_begins_anew_and_the_parent_goes_on(server: Server) -> None:

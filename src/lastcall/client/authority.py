@@ -160,7 +160,7 @@ def _answer(body: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
             expires=int(body["exp"]),
         )
         lasts = int(headers.get("Lastcall-Remaining", "0")) / 1_000
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise Unreadable("not an introspection answer") from error
     if body.get("active") is not True:
         raise Unreadable("neither active nor not")

@@ -109,6 +109,8 @@ class Cache:
         applied = self.applied
         if applied is None or event.at.epoch != applied.epoch:
             raise ValueError("an event of another epoch")
+        if event.at.seq < applied.seq or (event.at == applied and isinstance(event, Forget)):
+            raise ValueError("an event that has been told before")
         if isinstance(event, Forget):
             self._remember_change(event.at.seq, event.marks)
             self._forget(event.marks)
@@ -178,12 +180,7 @@ class Cache:
         """Whether anything applied after `seq` concerns it, or may."""
         if seq < self._floor:
             return True
-        for at, marks in reversed(self._recent):
-            if at <= seq:
-                return False
-            if marks.concern(key, who):
-                return True
-        return False
+        return any(at > seq and marks.concern(key, who) for at, marks in self._recent)
 
     def _place(self, question: Question, who: Identity, lasts: float) -> None:
         key, sent = question.key, question.sent

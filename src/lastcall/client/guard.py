@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from math import inf
 from typing import Any, Self
 
 from lastcall.client.authority import Authority, HttpAuthority
@@ -74,8 +75,8 @@ class SessionGuard:
         clock: Clock = since_boot,
     ) -> None:
         """`patience`: seconds for one answer of the authority."""
-        if lease <= 0 or entries < 1 or patience <= 0:
-            raise ValueError("lease, entries and patience must be above zero")
+        if not (0 < lease < inf and entries >= 1 and 0 < patience < inf):
+            raise ValueError("lease, entries and patience must be above zero, and have an end")
         self.lease = lease
         self._cache = Cache(entries)
         self._authority = authority or HttpAuthority(url, service, secret, ssl)
@@ -191,7 +192,12 @@ class SessionGuard:
             one = self._clock(), task
             self._asks[key, use] = one
             task.add_done_callback(lambda _: self._answered((key, use), one))
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise CannotKnow("the guard was closed") from None
+            raise
 
     def _answered(
         self, of: tuple[bytes, bool], one: tuple[float, asyncio.Task[Identity | None]]
@@ -284,6 +290,9 @@ class SessionGuard:
             except CannotKnow as error:
                 wait = min(waits.next(), self.lease)
                 log.debug("the lease is not renewed: %s", error)
+            except Exception:
+                wait = min(waits.next(), self.lease)
+                log.exception("the lease could not be renewed")
             else:
                 waits.reset()
                 self._cache.renew(position, sent + self.lease)

@@ -1,6 +1,7 @@
 """What middleware of every framework has in common: the token of a request, and how to say no."""
 
 import json
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,9 @@ from lastcall.client.identity import CannotKnow, Identity
 from lastcall.client.threaded import ThreadedGuard
 
 BEARER = "bearer"
+DISGUISED = re.compile(r"[\x00-\x1f\x7f\\%]|//|/\.{1,2}(?:[/;]|\Z)")
+"""What some would decode, merge, or walk up by (a parameter of `..` is not looked at by all)."""
+
 UNREADABLE = ""
 """In a token's place: something was offered that cannot be a token, which is refused."""
 
@@ -21,19 +25,26 @@ class Rules:
     """`required`: nobody gets in without a session; otherwise a request may be anonymous.
 
     `cookie` is where the token is looked for when there is no bearer token. `public` paths are
-    left out: exact ones, and with a slash at the end everything below.
+    left out: exact ones, and with a slash at the end everything below; `/` is the root alone.
+    Raises `ValueError` for a list of them that is none: it could leave out everything.
     """
 
     required: bool = True
     cookie: str = ""
     public: Sequence[str] = ()
 
+    def __post_init__(self) -> None:
+        text = isinstance(self.public, str)
+        if text or not all(f"{one}".startswith("/") for one in self.public):
+            raise ValueError("public must be a list of paths, each beginning with a slash")
+
     def leaves_out(self, path: str) -> bool:
         """A path that something behind might read differently is never left out."""
-        if "//" in path or "\\" in path or "%" in path or {".", ".."} & set(path.split("/")):
+        if DISGUISED.search(path):
             return False
         return any(
-            path == one or (one.endswith("/") and path.startswith(one)) for one in self.public
+            path == one or (one.endswith("/") and one != "/" and path.startswith(one))
+            for one in self.public
         )
 
     def token(self, authorization: Sequence[str], cookies: Iterable[str]) -> str | None:

@@ -14,6 +14,8 @@ from lastcall.client.identity import CannotKnow, Identity, Verdict
 
 T = TypeVar("T")
 
+CLOSED = "the guard was closed"
+
 _abandoned: list[object] = []
 """What a fork copied: its end would reach into what the parent still uses."""
 
@@ -21,7 +23,8 @@ _abandoned: list[object] = []
 class ThreadedGuard:
     """`SessionGuard` from any thread, with the same settings; the thread starts when it is needed.
 
-    After a fork (a pre-forking server) the child begins anew, with nothing remembered.
+    After a fork (a pre-forking server) the child begins anew, with nothing remembered. The thread
+    ends with `close`, or when nobody has the guard any more.
     """
 
     def __init__(self, url: str = "", service: str = "", secret: str = "", **settings: Any) -> None:
@@ -32,6 +35,8 @@ class ThreadedGuard:
 
     def _in_child(self) -> None:
         _abandoned.append((self._guard, self._loop, self._thread))
+        if self._end is not None:
+            self._end.detach()
         self._begin()
 
     def _begin(self) -> None:
@@ -39,6 +44,8 @@ class ThreadedGuard:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._end: weakref.finalize[..., ThreadedGuard] | None = None
+        self._closed = False
 
     def check_now(self, token: str, *, use: bool = True) -> Identity | Verdict:
         return self._guard.check_now(token, use=use)
@@ -59,7 +66,13 @@ class ThreadedGuard:
             return found
         if found is Verdict.REFUSED:
             return None
-        return await asyncio.wrap_future(self.submit(token, use=use))
+        future = self.submit(token, use=use)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if self._closed and future.cancelled():
+                raise CannotKnow(CLOSED) from None
+            raise
 
     def submit(self, token: str, *, use: bool = True) -> "Future[Identity | None]":
         return self._run(self._guard.check(token, use=use))
@@ -81,14 +94,13 @@ class ThreadedGuard:
         return _result(self._run(self._guard.start(within)))
 
     def close(self) -> None:
+        """It answers nothing any more that it would have to ask for."""
         with self._lock:
-            loop, thread = self._loop, self._thread
-            self._loop = self._thread = None
-        if loop is None or thread is None:
-            return
-        asyncio.run_coroutine_threadsafe(self._guard.close(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+            self._closed = True
+            end, thread = self._end, self._thread
+        if end is not None and thread is not None:
+            end()
+            thread.join()
 
     def __enter__(self) -> "ThreadedGuard":
         self.start(within=2.0)
@@ -99,13 +111,32 @@ class ThreadedGuard:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         with self._lock:
+            if self._closed:
+                work.close()
+                raise CannotKnow(CLOSED)
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
                     target=_turn, args=(self._loop,), name="lastcall-guard", daemon=True
                 )
                 self._thread.start()
+                self._end = weakref.finalize(self, _stop, self._loop, self._guard)
+                self._end.atexit = False
             return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+
+def _stop(loop: asyncio.AbstractEventLoop, guard: SessionGuard) -> None:
+    """From any thread; whoever still waits for something is told that nobody knows."""
+
+    async def stop() -> None:
+        await guard.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        loop.stop()
+
+    asyncio.run_coroutine_threadsafe(stop(), loop)
 
 
 def _turn(loop: asyncio.AbstractEventLoop) -> None:
@@ -120,4 +151,4 @@ def _result(future: "Future[T]") -> T:
     try:
         return future.result()
     except FutureCancelled as error:
-        raise CannotKnow("the guard was closed") from error
+        raise CannotKnow(CLOSED) from error
