@@ -21,7 +21,7 @@ from lastcall.client.asgi import LastcallMiddleware
 
 SETTINGS: dict[str, Any] = {
     "url": os.environ.get("LASTCALL_URL", ""),
-    "service": "wiki",
+    "service": os.environ.get("LASTCALL_SERVICE", "wiki"),
     "secret": os.environ.get("LASTCALL_SECRET", ""),
     "cookie": "session",
     "public": ["/public/"],

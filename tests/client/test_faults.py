@@ -9,18 +9,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
-from lastcall.client import CannotKnow, Identity, SessionGuard, Verdict
-from tests.checker import Answer, Call, broken
+from lastcall.client import CannotKnow, Identity, Verdict
+from tests.checker import Answer, broken
 from tests.client.running import (
-    SECRET,
     App,
     app,
     authority,
@@ -29,65 +26,16 @@ from tests.client.running import (
     log_out,
     proxy,
 )
+from tests.client.watching import LEASE, watched
 from tests.e2e.server import Server
 
 pytestmark = pytest.mark.fault
-
-LEASE = 1.0
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with authority(tmp_path_factory.mktemp("authority")) as one:
         yield one
-
-
-@dataclass
-class Watched:
-    """A token that is checked all the time, and every answer about it."""
-
-    guard: SessionGuard
-    token: str
-    history: list[Call] = field(default_factory=list)
-    unknown: int = 0
-
-    async def check(self) -> Answer | None:
-        asked = time.monotonic()
-        try:
-            found = await self.guard.check(self.token)
-        except CannotKnow:
-            self.unknown += 1
-            return None
-        answer = Answer.LIVE if found else Answer.ENDED
-        self.history.append(Call(asked, time.monotonic(), answer))
-        return answer
-
-    async def keep_checking(self) -> None:
-        while True:
-            await self.check()
-            await asyncio.sleep(0.002)
-
-    async def log_out(self, url: str) -> None:
-        asked = time.monotonic()
-        await asyncio.to_thread(log_out, url, self.token)
-        self.history.append(Call(asked, time.monotonic(), Answer.DONE))
-
-    def last(self, answer: Answer) -> float:
-        return max(call.asked for call in self.history if call.answer is answer)
-
-
-@asynccontextmanager
-async def watched(url: str, token: str, lease: float = LEASE) -> AsyncIterator[Watched]:
-    async with SessionGuard(url, "wiki", SECRET, lease=lease, patience=1.0) as guard:
-        one = Watched(guard, token)
-        checking = asyncio.create_task(one.keep_checking())
-        await asyncio.sleep(0.1)
-        try:
-            yield one
-        finally:
-            checking.cancel()
-            with suppress(asyncio.CancelledError):
-                await checking
 
 
 async def test_a_cut_feed_lets_nobody_in_beyond_the_lease(server: Server) -> None:
