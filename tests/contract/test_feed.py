@@ -39,6 +39,21 @@ def test_a_position_it_cannot_answer_for_is_none() -> None:
     assert feed.after(Position("other", 9)) is None
 
 
+def test_what_names_very_much_is_not_remembered_for_ever() -> None:
+    """Entries are bounded in number, and what they name all together."""
+    feed = IndexFeed("e", 0, confirmed, keep=10, marks=100)
+    many = [Mark(TenantId("default"), SessionId(f"s{n}")) for n in range(60)]
+    feed.publish(1, many)
+    feed.publish(2, many[:40])
+    assert [one.seq for one in feed.after(Position("e", 0)) or ()] == [1, 2]
+    feed.publish(3, many[:1])
+    assert feed.after(Position("e", 0)) is None
+    assert [one.seq for one in feed.after(Position("e", 1)) or ()] == [2, 3]
+    feed.publish(4, [*many, *many])
+    assert feed.after(Position("e", 3)) is None
+    assert feed.after(Position("e", 4)) == []
+
+
 def test_another_epoch_forgets_everything() -> None:
     feed = a_feed()
     feed.publish(8, [ONE])

@@ -170,6 +170,34 @@ async def test_a_change_with_many_marks_has_its_id_on_the_last_event() -> None:
     assert sum(len(one["data"]["sessions"]) for one in told) == 2 * routes.MOST_MARKS + 1
 
 
+async def test_who_was_away_for_long_is_told_in_pieces() -> None:
+    """Everybody else's requests are answered between them, and no piece takes much memory."""
+    world = await make_world()
+
+    async def confirmed() -> None:
+        return None
+
+    feed = IndexFeed("e", 0, confirmed)
+    for seq in range(1, 3_001):
+        feed.publish(seq, [Mark(TENANT, SessionId(f"s{seq}"))])
+    feed.publish(3_001, [Mark(TENANT, SessionId(f"t{n}" * 20)) for n in range(30_000)])
+    feed.publish(3_002, [])
+    store = _Fed(feed)
+    client = Client(replace(world, env=replace(world.env, store=store)), SETTINGS)  # type: ignore[arg-type]  # only its feed is asked
+    reply = await follow(client, "e:0")
+    assert reply.stream is not None
+    told: list[dict[str, Any]] = []
+    sizes = []
+    while not told or told[-1].get("id") != "e:3002":
+        piece = await asyncio.wait_for(anext(reply.stream), 10)
+        sizes.append(len(piece))
+        told += events(piece)
+    assert max(sizes) < 256 * 1024 < sum(sizes)
+    assert len(named(told, "sessions")) == 33_000
+    ids = [int(one["id"][2:]) for one in told if "id" in one]
+    assert ids == [*range(1, 3_003)]
+
+
 class _Fed:
     """A store that has a feed."""
 

@@ -7,8 +7,9 @@ from itertools import takewhile
 
 from lastcall.ports.feed import Entry, Mark, Position
 
-REMEMBERED = 100_000
-"""Entries; who was away for longer forgets everything and begins anew."""
+REMEMBERED, MARKS = 100_000, 1_000_000
+"""Entries, and the marks in all of them; who was away for longer forgets everything and begins
+anew."""
 
 
 class IndexFeed:
@@ -19,13 +20,20 @@ class IndexFeed:
     """
 
     def __init__(
-        self, epoch: str, seq: int, confirm: Callable[[], Awaitable[None]], keep: int = REMEMBERED
+        self,
+        epoch: str,
+        seq: int,
+        confirm: Callable[[], Awaitable[None]],
+        keep: int = REMEMBERED,
+        marks: int = MARKS,
     ) -> None:
         self._epoch = epoch
         self._seq = seq
         self._floor = seq
         self._entries: deque[Entry] = deque()
         self._keep = keep
+        self._most_marks = marks
+        self._marks = 0
         self._confirm = confirm
         self._waiters: list[asyncio.Future[None]] = []
 
@@ -42,14 +50,18 @@ class IndexFeed:
         self._seq = seq
         if marks:
             self._entries.append(Entry(seq, tuple(marks)))
-            if len(self._entries) > self._keep:
-                self._floor = self._entries.popleft().seq
+            self._marks += len(marks)
+            while len(self._entries) > self._keep or self._marks > self._most_marks:
+                oldest = self._entries.popleft()
+                self._floor = oldest.seq
+                self._marks -= len(oldest.marks)
         self._wake()
 
     def restart(self, epoch: str, seq: int) -> None:
         """Begin another epoch: everybody forgets what they remember."""
         self._epoch, self._seq, self._floor = epoch, seq, seq
         self._entries.clear()
+        self._marks = 0
         self._wake()
 
     def after(self, position: Position) -> Sequence[Entry] | None:

@@ -26,6 +26,9 @@ HEARTBEAT = 5.0
 MOST_MARKS = 1_000
 """In one event; what one change made doubtful beyond that follows in further ones."""
 
+PIECE = 64 * 1024
+"""Bytes after which what there is to tell is sent: other requests are answered in between."""
+
 
 async def position(call: Call[Settings]) -> Reply:
     """Everything acknowledged anywhere before this call is in what it names."""
@@ -54,15 +57,16 @@ async def _told(
     said = loop.time() - PROGRESS
     while True:
         entries, here = feed.after(seen), feed.position
-        pieces = _pieces(entries, here, tenant)
-        quiet = loop.time() - said
-        if not pieces and here != told and quiet >= PROGRESS:
-            pieces = [_event("position", FeedEvent(at=written(here)), here)]
-        if not pieces and quiet >= HEARTBEAT:
-            pieces = [b": still here\n\n"]
-        if pieces:
-            yield b"".join(pieces)
+        for piece in _pieces(_events(entries, here, tenant)):
+            yield piece
             told, said = here, loop.time()
+        quiet = loop.time() - said
+        if here != told and quiet >= PROGRESS:
+            yield _event("position", FeedEvent(at=written(here)), here)
+            told, said = here, loop.time()
+        elif quiet >= HEARTBEAT:
+            yield b": still here\n\n"
+            said = loop.time()
         await asyncio.sleep(PACE)
         seen = here
         left = said + (PROGRESS if here != told else HEARTBEAT) - loop.time()
@@ -70,21 +74,36 @@ async def _told(
             await asyncio.wait_for(feed.beyond(seen), max(0.0, left))
 
 
-def _pieces(
+def _pieces(events: Iterator[bytes]) -> Iterator[bytes]:
+    gathered: list[bytes] = []
+    size = 0
+    for event in events:
+        gathered.append(event)
+        size += len(event)
+        if size >= PIECE:
+            yield b"".join(gathered)
+            gathered.clear()
+            size = 0
+    if gathered:
+        yield b"".join(gathered)
+
+
+def _events(
     entries: Sequence[Entry] | None, here: Position, tenant: TenantId | None
-) -> list[bytes]:
+) -> Iterator[bytes]:
     if entries is None:
-        return [_event("reset", FeedEvent(at=written(here)), here)]
-    pieces: list[bytes] = []
+        yield _event("reset", FeedEvent(at=written(here)), here)
+        return
     last = here.seq
     for entry in entries:
-        marks = [mark for mark in entry.marks if tenant in (None, mark.tenant)]
+        marks = entry.marks
+        if tenant is not None:
+            marks = tuple(mark for mark in marks if mark.tenant == tenant)
         if marks:
-            pieces += _forgotten(Position(here.epoch, entry.seq), marks)
+            yield from _forgotten(Position(here.epoch, entry.seq), marks)
             last = entry.seq
-    if pieces and last < here.seq:
-        pieces.append(_event("position", FeedEvent(at=written(here)), here))
-    return pieces
+    if last < here.seq:
+        yield _event("position", FeedEvent(at=written(here)), here)
 
 
 def _forgotten(at: Position, marks: Sequence[Mark]) -> Iterator[bytes]:
