@@ -19,6 +19,7 @@ class Hasty(FastProtocol):
     """The same, sooner."""
 
     head_seconds = 0.3
+    stall_seconds = 0.5
 
 
 class Server(uvicorn.Server):

@@ -13,6 +13,7 @@ from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.session import Lifetime
 from lastcall.domain.types import HOUR, MINUTE, Duration, Instant, SubjectId, TenantId
 from lastcall.http import Mount
+from lastcall.http.lane import MOST_HOSTS
 from tests.authority.acts import begin, end
 from tests.http.lanes import Pair, check, pair, request
 from tests.native.client import Client
@@ -382,6 +383,20 @@ async def test_a_head_is_whole_only_where_the_parser_says_so() -> None:
         await both.ask(one)
         await both.ask(*pieces)
         await both.ask(one)
+
+
+async def test_many_names_for_the_server_take_the_short_way_from_nobody() -> None:
+    """Anybody may ask for any host: what is known of them is bounded, and makes room."""
+    both = await pair()
+    begun = await logged_in(both)
+    for number in range(MOST_HOSTS + 1):
+        for line in both.lines:
+            await line.send(check("x", host=f"made-up-{number}.example"))
+    both.connect()
+    before = both.protocol.shortest
+    for _ in range(2):
+        await both.ask(check(begun.token, host="late.example"))
+    assert both.protocol.shortest == before + 2
 
 
 async def test_connections_do_not_share_what_they_have_learnt() -> None:

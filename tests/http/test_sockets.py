@@ -2,15 +2,16 @@
 
 import asyncio
 import io
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from lastcall.wire import Call
+from lastcall.wire import Call, Reply
 from tests.http.asgi import echo, serve
-from tests.http.sockets import Wire, connected, listening
+from tests.http.sockets import PATIENCE, Wire, connected, listening
 from tests.world import make_world
 
 pytestmark = pytest.mark.e2e
@@ -272,3 +273,27 @@ async def test_a_client_that_leaves_in_the_middle_disturbs_nobody(running: Runni
             await leave(wire)
     await asyncio.sleep(0.1)
     assert not running.calls
+
+
+async def test_who_reads_nothing_is_let_go(logged: io.StringIO) -> None:
+    """Of an answer without an end no more is kept than one buffer, and that not for long."""
+    flowing: list[bool] = []
+
+    async def flow() -> AsyncIterator[bytes]:
+        flowing.append(True)
+        try:
+            while True:
+                yield b"x" * 65_536
+        finally:
+            flowing.clear()
+
+    mount, _ = echo(reply=Reply(stream=flow()))
+    async with listening(serve(await make_world(), mount).app, hasty=True) as port:
+        with socket.create_connection(("127.0.0.1", port)) as idle:
+            idle.sendall(GOOD)
+            async with asyncio.timeout(PATIENCE):
+                while not flowing:  # noqa: ASYNC110  # nothing tells a test
+                    await asyncio.sleep(0.01)
+                while flowing:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+    assert "Traceback" not in logged.getvalue()

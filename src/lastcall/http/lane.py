@@ -42,7 +42,7 @@ TELLING = frozenset(
 MOST_HEADERS = 64
 MOST_HEAD_BYTES = 8 * 1024
 MOST_HOSTS = 1_024
-"""Different `Host` headers that get a short way; those that come later do without."""
+"""Different `Host` headers that are remembered; then all are forgotten, and looked at again."""
 
 GOOD = b"HTTP/1.1 204 No Content\r\n"
 END = b"".join(f"{name.lower()}: {value}\r\n".encode() for name, value in DEFAULTS) + (
@@ -54,7 +54,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Shortcut:
-    """The short way at one host: what answers there, and how often it has.
+    """The short way of one route and tenant: what answers there, and how often it has.
 
     `answered` are those the figures do not have yet.
     """
@@ -140,6 +140,7 @@ class Lane:
             frozenset(route.path.encode() for _, route in hot if route.quick is not None)
             & self._plain
         )
+        self._ways: dict[tuple[str, str, str, bool], Shortcut] = {}
         self._shortcuts: dict[tuple[bytes, bytes], Shortcut | None] = {}
         figures.folds.append(self.fold)
 
@@ -176,19 +177,18 @@ class Lane:
     @property
     def answered(self) -> int:
         """How often the short way was taken since the last folding."""
-        return sum(way.answered for way in self._shortcuts.values() if way is not None)
+        return sum(way.answered for way in self._ways.values())
 
     def fold(self) -> None:
         """Add what was answered the short way to the figures."""
-        ways = [way for way in self._shortcuts.values() if way is not None]
-        self._figures.checks["live"] += sum(way.fold() for way in ways)
+        self._figures.checks["live"] += sum(way.fold() for way in self._ways.values())
 
     def _at(self, url: bytes, host: bytes) -> Shortcut | None:
         key = (url, host)
         if key in self._shortcuts:
             return self._shortcuts[key]
         if len(self._shortcuts) >= MOST_HOSTS:
-            return None
+            self._shortcuts.clear()
         found = self._shortcuts[key] = self._found(
             url.decode("ascii"), host.decode("latin-1").strip(" \t")
         )
@@ -203,12 +203,14 @@ class Lane:
             return None
         claimed = self._server.tenant_hosts.get(name)
         tenant = claimed or TenantId(mount.settings.tenant)
-        for route in mount.dialect.routes:
-            if route.path == path and route.quick is not None:
-                quick = route.quick(self._env, mount.settings, tenant, claimed is not None)
-                tally = self._figures.route(mount.dialect.name, path)
-                return Shortcut(quick, self._ids, self._state, tally)
-        return None
+        key = mount.dialect.name, path, tenant, claimed is not None
+        if key not in self._ways:
+            for route in mount.dialect.routes:
+                if route.path == path and route.quick is not None:
+                    quick = route.quick(self._env, mount.settings, tenant, claimed is not None)
+                    tally = self._figures.route(mount.dialect.name, path)
+                    self._ways[key] = Shortcut(quick, self._ids, self._state, tally)
+        return self._ways.get(key)
 
 
 def _routes(mounts: Mounts) -> Iterator[tuple[Mount, Route[Any]]]:

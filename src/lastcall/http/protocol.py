@@ -20,6 +20,9 @@ HEAD_SECONDS = 10.0
 IDLE_SECONDS = 15
 """Between two requests of one connection."""
 
+STALL_SECONDS = 60.0
+"""How long a full buffer waits for its client to read."""
+
 SPARE_BYTES = 256 * 1024
 SPARE_FACTOR = 8
 """Framing of a chunked body, beside the body itself: so much, and so many times its length."""
@@ -40,6 +43,7 @@ class LimitedProtocol(HttpToolsProtocol):
     """
 
     head_seconds = HEAD_SECONDS
+    stall_seconds = STALL_SECONDS
 
     _in_head = True
     _begun = False
@@ -48,6 +52,7 @@ class LimitedProtocol(HttpToolsProtocol):
     _rest_bytes = 0
     _body_bytes = 0
     _timer: asyncio.TimerHandle | None = None
+    _stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # as uvicorn narrows it
@@ -55,6 +60,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel()
+        self._read_on()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -72,6 +78,20 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._time_head()
         elif self._rest_bytes - self._body_bytes > SPARE_BYTES + SPARE_FACTOR * self._body_bytes:
             self._refuse(400)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall = self.loop.call_later(self.stall_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._read_on()
+        super().resume_writing()
+
+    def _read_on(self) -> None:
+        """The client reads again, or is gone."""
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def _feed(self, data: bytes) -> None:
         """No other protocol is spoken here: who asks for one has the request read as any other.
