@@ -10,6 +10,7 @@ import pytest
 from lastcall.client import CannotKnow, Identity, SessionGuard, Verdict
 from lastcall.client.cache import Answer
 from lastcall.client.feed import Marks, Position, Scope
+from lastcall.client.guard import LONGEST_WAIT, SHORTEST_WAIT, _Waits
 from tests.client.authority import Clock, FakeAuthority, key_of, who
 
 PATIENCE = 0.2
@@ -21,12 +22,15 @@ class Unanswering(FakeAuthority):
     def __init__(self) -> None:
         super().__init__()
         self.waiting = asyncio.Event()
+        self.failure: Exception | None = None
 
     async def introspect(
         self, token: str, applied: Position | None, *, use: bool, seconds: float
     ) -> Answer:
         self.asked.append((token, use))
         await self.waiting.wait()
+        if self.failure is not None:
+            raise self.failure
         return Answer(self.here, self.sessions.get(token), self.lasts)
 
 
@@ -296,6 +300,35 @@ async def test_who_gives_up_waiting_is_cancelled_and_the_question_goes_on() -> N
         await authority.log_in("t", who("a"))
         authority.waiting.set()
         assert await other == who("a")
+
+
+async def test_a_failure_nobody_foresaw_means_that_nobody_knows(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """To who checks and to who watches: what goes on for a session must not go on without it."""
+    authority = Unanswering()
+    authority.failure = RuntimeError("a-secret in its words")
+    authority.waiting.set()
+    async with guarded(authority) as guard:
+        with pytest.raises(CannotKnow) as told:
+            await guard.check("t")
+        assert await guard.ended("t") is Verdict.UNKNOWN
+    assert "a-secret" not in caplog.text + str(told.value)
+    assert "RuntimeError" in caplog.text
+
+
+async def test_who_cannot_reach_the_authority_tries_ever_more_seldom_and_never_all_at_once() -> (
+    None
+):
+    waits = [_Waits() for _ in range(50)]
+    rounds = [[one.next() for one in waits] for _ in range(12)]
+    for waited in rounds:
+        assert len({round(wait, 4) for wait in waited}) > 25, "not all at one moment"
+        assert SHORTEST_WAIT / 2 <= min(waited) <= max(waited) <= LONGEST_WAIT
+    assert max(rounds[0]) <= SHORTEST_WAIT
+    assert sum(rounds[-1]) / 50 > LONGEST_WAIT / 4
+    waits[0].reset()
+    assert waits[0].next() <= SHORTEST_WAIT
 
 
 async def test_a_lease_is_asked_for_again_whatever_became_of_the_last_time() -> None:

@@ -222,6 +222,12 @@ class SessionGuard:
             raise CannotKnow("the authority did not answer in time") from error
         except ValueError as error:
             raise CannotKnow(str(error)) from error
+        except CannotKnow:
+            raise
+        except Exception as error:  # nobody gets in, or stays, by what was not foreseen
+            what = type(error).__name__
+            log.error("a question failed: %s", what)
+            raise CannotKnow(f"the question failed: {what}") from error
         raise CannotKnow("it changes faster than it can be asked for")
 
     def _tell_use(self, token: str, entry: Entry, now: float) -> None:
