@@ -333,6 +333,33 @@ async def test_an_unclear_commit_is_looked_up(url: str, reached: bool) -> None:
         assert snapshot(one.index) == snapshot(other.index)
 
 
+async def test_who_waits_for_an_unclear_commit_is_told_when_it_cannot_be_looked_up(
+    url: str,
+) -> None:
+    """The database is declared restored just then."""
+    async with nodes_on(url, 1) as [one]:
+        await fill(one, 1)
+        told: list[StoreUnavailable] = []
+        one.on_failure = told.append
+        db = one.turns.db
+        assert db is not None
+        execute = db.execute
+
+        async def breaking(sql: str, *values: object, **options: float) -> str:
+            if sql == "COMMIT":
+                await execute("UPDATE feed_head SET epoch = 'another'")
+                await execute(sql)
+                db.terminate()
+                raise ConnectionResetError
+            return await execute(sql, *values, **options)
+
+        one.turns.db = Breaking(db, breaking)  # type: ignore[assignment]
+        async with asyncio.timeout(3):
+            with pytest.raises(StoreUnavailable):
+                await do(one, lambda tx: tx.end_session(SessionId("s1"), GONE))
+        await until(lambda: bool(told))
+
+
 class Breaking:
     """A connection of which one method is another."""
 

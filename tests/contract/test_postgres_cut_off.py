@@ -14,7 +14,7 @@ from lastcall.stores.postgres.connecting import connect_soon
 from tests.contract.changes import do
 from tests.contract.gates import until
 from tests.contract.postgres import a_node, nodes_on, shared_url, url
-from tests.contract.rows import GONE, fill, token_of
+from tests.contract.rows import GONE, ONE, fill, token_of
 from tests.nodes.proxy import Fault, Network, network
 
 __all__ = ["shared_url", "url"]
@@ -113,3 +113,48 @@ async def test_an_attempt_to_connect_that_goes_astray_is_not_waited_for(url: str
         assert await db.fetchval("SELECT 1") == 1
         await until(lambda: lost == [True])
         await db.close()
+
+
+async def test_who_waits_for_a_turn_when_the_way_is_cut_is_told_at_once(
+    url: str, wires: Network
+) -> None:
+    at = urlsplit(url)
+    assert at.port is not None
+    proxy = wires.proxy(at.port)
+    async with nodes_on(url, 1, lease=LEASE) as [other]:
+        await fill(other, 9)
+        through = url.replace(f":{at.port}", f":{proxy.port}")
+        island = await a_node(through, "island", lease=LEASE)
+
+        async def write(number: int) -> None:
+            await do(island, lambda tx: tx.end_session(SessionId(f"s{number}"), GONE))
+
+        await write(1)
+        proxy.set(Fault.HOLD)
+        writes = [refused(lambda number=number: write(number)) for number in range(2, 8)]  # type: ignore[misc]
+        assert max(await asyncio.gather(*writes)) < 2 * FIRST
+        proxy.heal()
+        await island.close()
+
+
+async def test_who_reads_the_audit_log_when_the_way_is_cut_is_told_in_time(
+    url: str, wires: Network
+) -> None:
+    at = urlsplit(url)
+    assert at.port is not None
+    proxy = wires.proxy(at.port)
+    async with nodes_on(url, 1, lease=LEASE) as [other]:
+        await fill(other, 1)
+        through = url.replace(f":{at.port}", f":{proxy.port}")
+        island = await a_node(through, "island", lease=LEASE)
+
+        async def read() -> None:
+            async with island.transaction(ONE) as tx:
+                proxy.set(Fault.HOLD)
+                await tx.records()
+
+        assert await refused(read) < 6
+        proxy.heal()
+        await until(lambda: not island.following.silent)
+        await do(island, lambda tx: tx.end_session(SessionId("s1"), GONE))
+        await island.close()

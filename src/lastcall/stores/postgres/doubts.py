@@ -15,13 +15,14 @@ from lastcall.ports.feed import Mark
 @dataclass(slots=True)
 class Doubt:
     """One number of the feed. `sure` are tokens that nobody had before it is durable; `about` is
-    what others may still answer differently."""
+    what others may still answer differently; `everything` is for all that was read at once."""
 
     seq: int
     sure: list[Concern] = field(default_factory=list)
     about: list[Concern] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     owed: bool = False
+    everything: bool = False
     waiters: list[asyncio.Future[None]] = field(default_factory=list)
 
     def add(self, changes: Sequence[object]) -> None:
@@ -49,10 +50,12 @@ class Doubt:
 
 
 class Doubts:
-    """`about` says under which number a concern was changed last, if that is still in doubt."""
+    """`about` says under which number a concern was changed last, if that is still in doubt, and
+    `all_up_to` the number that everything read at once has, 0 once that is beyond doubt."""
 
     def __init__(self) -> None:
         self.about: dict[Concern, int] = {}
+        self.all_up_to = 0
         self._all: deque[Doubt] = deque()
 
     def __bool__(self) -> bool:
@@ -74,12 +77,14 @@ class Doubts:
         self.concern(doubt, doubt.sure)
         self.concern(doubt, doubt.about)
 
-    def clear(self) -> None:
-        """Everything was read anew."""
-        waiting, self._all = self._all, deque()
+    def begin(self, seq: int) -> None:
+        """Everything was read, as it is up to there; others may not have come as far. Who waits for
+        anything before waits for that."""
+        whole = Doubt(seq, everything=True)
+        whole.waiters = [waiter for one in self._all for waiter in one.waiters]
+        self._all = deque([whole])
         self.about.clear()
-        for one in waiting:
-            one.wake()
+        self.all_up_to = seq
 
     def durable(self, doubt: Doubt) -> None:
         """Nobody else can have answered otherwise about what is new with it."""
@@ -90,9 +95,12 @@ class Doubts:
         """Up to `vouched` all is durable, and up to `spread` on every node that may answer."""
         while self._all:
             first = self._all[0]
-            if first.seq > vouched or (first.about and first.seq > spread):
+            known = first.about or first.everything
+            if first.seq > vouched or (known and first.seq > spread):
                 return
             done = self._all.popleft()
+            if done.everything:
+                self.all_up_to = 0
             self._release(done, done.sure)
             self._release(done, done.about)
             done.wake()
@@ -113,7 +121,7 @@ class Doubts:
     @property
     def newest(self) -> int:
         """The highest number others may still answer differently after; 0 for none."""
-        return next((one.seq for one in reversed(self._all) if one.about), 0)
+        return next((one.seq for one in reversed(self._all) if one.about or one.everything), 0)
 
     async def wait(self, seq: int) -> None:
         """Return once nothing up to this number is in doubt."""

@@ -9,7 +9,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
+import asyncpg
 import structlog
 
 from lastcall.domain.errors import StoreUnavailable
@@ -35,11 +37,15 @@ PRUNE_EVERY, KEPT = 30.0, 300.0
 """Seconds between looks for changes that nobody needs any more, and how long all are kept. Who has
 not been heard of for ten minutes is not kept for: it reads everything anew."""
 
+PRUNED = 10_000
+"""Changes removed at a time."""
+
 CHANNEL = "lastcall"
 
 RENEW = """
 UPDATE followers
-SET lease_until = clock_timestamp() + $3 * interval '1 second', applied = greatest(applied, $4)
+SET lease_until = coalesce(clock_timestamp() + $3::float8 * interval '1 second', lease_until),
+    applied = greatest(applied, $4)
 WHERE node = $1 AND instance = $2
 RETURNING set_config('synchronous_commit', $5, true)
 """
@@ -49,10 +55,10 @@ WITH mine AS (
     RETURNING 1
 )
 SELECT node, applied, rank, extract(epoch FROM lease_until - clock_timestamp())::float8,
-    pg_notify($4, $5), (SELECT count(*) FROM mine)
+    CASE WHEN $5 <> '' THEN pg_notify($4, $5) END, (SELECT count(*) FROM mine)
 FROM followers WHERE lease_until > clock_timestamp() - $6 * interval '1 second' OR node = $1
 """
-PRUNE = """
+PRUNE = f"""
 WITH gone AS (DELETE FROM followers WHERE lease_until < clock_timestamp() - interval '1 day')
 DELETE FROM feed WHERE seq IN (
     SELECT seq FROM feed
@@ -62,9 +68,9 @@ DELETE FROM feed WHERE seq IN (
             WHERE lease_until > clock_timestamp() - interval '10 minutes'
         )
         AND at < (extract(epoch FROM clock_timestamp()) - $1) * 1000
-    ORDER BY seq LIMIT 10000
+    ORDER BY seq LIMIT {PRUNED}
 )
-"""
+"""  # noqa: S608 - a number of ours
 LET_GO = "UPDATE followers SET lease_until = clock_timestamp() WHERE node = $1 AND instance = $2"
 
 FORGET = "DELETE FROM followers WHERE node = $1 AND instance = $2"
@@ -107,7 +113,8 @@ class Following:
         self._taken = 0
         self._stale = False
         self._renewed = 0.0
-        self._pruned = now()
+        self._lagging = False
+        self.prune_at = now() + PRUNE_EVERY
         self._seen = 0
         self.told = 0
         self._urgent = False
@@ -187,9 +194,11 @@ class Following:
             except (*TROUBLE, StoreUnavailable) as error:
                 if isinstance(error, RolledBack | NameTaken):
                     self._store.give_up(error)
-                self._failed = self._stale = True
+                self._failed = self._stale = self._lagging = True
                 log.warning("following", error=type(error).__name__)
                 self._fail(asked, error)
+                if self.cut_off:
+                    self._store.cut_off()
                 drop(self._db)
                 self._db = None
                 await asyncio.sleep(patience)
@@ -236,21 +245,24 @@ class Following:
         db = self._db or await self._connected()
         reading = renew or self._stale or bool(self._taken)
         urgent, self._stale = self._urgent, False
+        if renew and self._lagging:
+            await self._read(db)  # others wait for whoever holds a lease: it has to be of use
         sent = now()
         if renew:
-            await self._renew(db)
+            await self._renew(db, LONG_OVER if self.name.guest else self.name.lease)
         if reading:
             await self._read(db)
         if renew:
             self._renewed = sent
             self.fresh_until = sent + self.name.lease
-        self._urgent = False
+        self._urgent = self._lagging = False
         lapsed = any(one.applied < self._seen and now() >= one.until for one in self.peers.values())
         if urgent or renew or lapsed or self.told < self._store.vouched:
             await self._confirm(db)
-        if self.leads and sent - self._pruned > PRUNE_EVERY:
-            self._pruned = sent
-            await db.execute(PRUNE, KEPT, timeout=self._server.answering)
+        if self.leads and sent > self.prune_at:
+            done = await db.execute(PRUNE, KEPT, timeout=self._server.answering)
+            more = done == f"DELETE {PRUNED}"
+            self.prune_at = sent + (1.0 if more else PRUNE_EVERY)
 
     async def _connected(self) -> Db:
         db = self._db = await connect_soon(self._server.at_once, f"{self.name.node} follows")
@@ -259,16 +271,16 @@ class Following:
             await db.add_listener(CHANNEL, self._notified)
         return db
 
-    async def _renew(self, db: Db) -> None:
-        """Durably: whoever writes after a crash of the database must know of the lease."""
+    async def _renew(self, db: Db, lease: float | None) -> None:
+        """Durably: whoever writes after a crash of the database must know of the lease. Without one
+        it shows only that all it can see is durable."""
         name, warned = self.name, self._warned
         assert warned is not None
         heard = warned.heard
-        lease = LONG_OVER if name.guest else name.lease
         values = (name.node, name.instance, lease, self._store.vouched, self._server.commits)
         found = await db.fetch(RENEW, *values, timeout=self._server.answering)
         if not found:
-            raise NameTaken(f"another node called {name.node} has taken this one's place")
+            raise self._replaced()
         await asyncio.sleep(0)
         if warned.heard != heard:
             raise StoreUnavailable("the database did not wait for its standbys")
@@ -280,7 +292,7 @@ class Following:
             head = await read(db, store.come, self._server.answering)
             self.behind = max(0, head.seq - store.position)
             if head.seq > max(head.vouched, store.vouched):
-                await self._renew(db)
+                await self._renew(db, None)
                 head.vouched = head.seq
             absorbed = store.absorb(head, max(head.vouched, store.vouched))
             store.proven(min(head.vouched, store.position))
@@ -298,11 +310,12 @@ class Following:
         """Say how far this node has come, and see how far the others have."""
         name, seq = self.name, self._store.vouched
         told = f"{name.node} {seq}"
-        values = (name.node, name.instance, seq, CHANNEL, told, name.margin)
-        rows = await db.fetch(CONFIRM, *values, timeout=self._server.answering)
+        rows = await self._exchanged(db, seq, told)
         at, rank = now(), None
         peers: dict[str, Peer] = {}
-        for node, applied, its_rank, left, *_ in rows:
+        for node, applied, its_rank, left, _, mine in rows:
+            if not mine:
+                break
             if node == name.node:
                 rank = its_rank
             else:
@@ -310,18 +323,34 @@ class Following:
                 known = max(applied, before.applied if before else 0)
                 peers[node] = Peer(known, its_rank, at + left + name.margin + 0.005)
                 self.on_reached(node, known)
+        if rank is None:
+            raise self._replaced()
         for node in self.peers.keys() - peers.keys():
             self.on_lapsed(node)
         self.peers, self._seen, self.told = peers, max(self._seen, seq), seq
         led, self.leads = (
             self.leads,
-            rank is not None
-            and not name.guest
-            and all(rank < peer.rank for peer in peers.values()),
+            not name.guest and all(rank < peer.rank for peer in peers.values()),
         )
         self._store.moved()
         if self.leads and not led:
             self._store.took_over()
+
+    async def _exchanged(self, db: Db, seq: int, told: str) -> Sequence[Any]:
+        """A queue of notifications that is full delays what others hear, and stops nothing."""
+        name, within = self.name, self._server.answering
+        values = (name.node, name.instance, seq, CHANNEL)
+        try:
+            return await db.fetch(CONFIRM, *values, told, name.margin, timeout=within)
+        except asyncpg.ProgramLimitExceededError:
+            log.warning("the database takes no notifications")
+            return await db.fetch(CONFIRM, *values, "", name.margin, timeout=within)
+
+    def _replaced(self) -> NameTaken:
+        return NameTaken(
+            f"this node's place is taken: by another one called {self.name.node}, or because the"
+            " database was declared restored"
+        )
 
     def _notified(self, _db: object, _pid: int, _channel: str, text: str) -> None:
         node, _, seq = text.rpartition(" ")

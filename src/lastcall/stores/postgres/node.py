@@ -15,6 +15,7 @@ from lastcall.domain.types import (
     ReceiptId,
     SessionId,
     TenantId,
+    TokenHash,
 )
 from lastcall.index import IndexFeed, IndexStore, Touched
 from lastcall.index.held import Held
@@ -74,7 +75,7 @@ class Node(IndexStore):
         self.feed = IndexFeed(loaded.epoch, loaded.seq, self._confirmed)
         self._witness = witness
         self._doubts = Doubts()
-        self._undurable = self._doubts.about
+        self._doubts.begin(loaded.seq)
         self._undurable = self._doubts.about
         self._distances = Distances()
         self._uses_at: dict[Held, Instant] = {}
@@ -213,8 +214,19 @@ class Node(IndexStore):
             loaded.index.era.number += 1
             self.index, self.position, self.tip = loaded.index, loaded.seq, loaded.tip
             self._uses_at.clear()
-            self._doubts.clear()
+            self._doubts.begin(loaded.seq)
             self.feed.restart(self.epoch, loaded.seq)
+
+    def _newest(self, token: TokenHash, held: Held | None) -> int:
+        return super()._newest(token, held) or self._doubts.all_up_to
+
+    def cut_off(self) -> None:
+        """Bodies that wait were not run. Of what is written nobody knows for how long it will not
+        be known, here or elsewhere."""
+        self.turns.refuse(StoreUnavailable("the database does not answer"))
+        if self.writing is not None:
+            self.writing.finish(StoreUnavailable("what became of a write is not known"))
+        self._doubts.fail(lambda: StoreUnavailable("the database does not answer"))
 
     def took_over(self) -> None:
         self._owed()

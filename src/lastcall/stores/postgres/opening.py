@@ -107,7 +107,11 @@ async def open_store(
     store.loading = Loading(len(loaded.index.tokens), perf_counter() - began)
     if watch is not None:
         watch.begin(store.sighting())
-    await store.begin_following()
+    try:
+        await store.begin_following()
+    except BaseException:
+        await store.close()
+        raise
     return store
 
 

@@ -105,6 +105,10 @@ class Followed(Protocol):
         """Something has been vouched for, or is spread further."""
         ...
 
+    def cut_off(self) -> None:
+        """The database does not answer: whoever waits for it is to be told."""
+        ...
+
     def took_over(self) -> None:
         """This node is now the one that does what only one has to do."""
         ...

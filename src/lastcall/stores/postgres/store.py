@@ -30,12 +30,13 @@ class PostgresStore(Node):
     """What is asked of a node: checks, uses, transactions."""
 
     async def begin_following(self) -> None:
-        """Raises `StoreUnavailable`."""
+        """Return once this node may answer. Raises `StoreUnavailable`."""
         try:
             await self.following.begin()
         except TROUBLE as error:
             raise unavailable(error, "following") from error
         self.begin_tasks()
+        await self._doubts.wait(self.position)
 
     def begin_tasks(self) -> None:
         self.tasks = [
@@ -51,7 +52,7 @@ class PostgresStore(Node):
         held = self.index.tokens.get(token)
         if held is None or self._in_body or not self.following.fresh:
             return MUST_WAIT
-        if self._doubts.about and self._newest(token, held):
+        if (self._doubts.about or self._doubts.all_up_to) and self._newest(token, held):
             return MUST_WAIT
         return self.index.found(held)
 
@@ -164,7 +165,11 @@ class PostgresStore(Node):
         """What is written, then what this turn and this body add."""
         assert self.turns.db is not None
         assert self.writing is not None
-        found = list(await records(self.turns.db, tenant, after, limit, receipt))
+        try:
+            async with asyncio.timeout(self.turns.patience):
+                found = list(await records(self.turns.db, tenant, after, limit, receipt))
+        except TimeoutError as error:
+            raise unavailable(error, "reading the audit log") from error
         last = found[-1].seq if found else after
         more = (
             one

@@ -155,6 +155,11 @@ class Turns:
         self._until = 0.0
         self._closing = False
 
+    @property
+    def patience(self) -> float:
+        """Seconds that the database may take for an answer."""
+        return self._server.answering
+
     # --- for bodies ---
 
     async def enter(self) -> None:
@@ -210,11 +215,11 @@ class Turns:
                 self.db = None
                 if isinstance(error, RolledBack):
                     self._store.give_up(error)
-                self._refuse(unavailable(error, "taking the turn"))
+                self.refuse(unavailable(error, "taking the turn"))
                 await asyncio.sleep(0.01)
             except Exception as error:  # noqa: BLE001 - a mistake of ours: nothing is sure
                 self._store.give_up(error)
-                self._refuse(unavailable(error, "taking the turn"))
+                self.refuse(unavailable(error, "taking the turn"))
                 return
 
     async def close(self) -> None:
@@ -225,7 +230,8 @@ class Turns:
     async def let_go(self) -> None:
         await close(self.db)
 
-    def _refuse(self, error: StoreUnavailable) -> None:
+    def refuse(self, error: StoreUnavailable) -> None:
+        """Tell the bodies that wait for a turn."""
         queue, self._queue = self._queue, deque()
         for one in queue:
             if not one.done():
@@ -247,7 +253,11 @@ class Turns:
             self._undo(writing, unavailable(error, "writing"))
             raise
         if outcome is Commit.UNKNOWN:
-            outcome = await self._resolved(writing)
+            try:
+                outcome = await self._resolved(writing)
+            except BaseException as error:
+                writing.finish(unavailable(error, "looking for a write"))
+                raise
         if outcome is Commit.NOT:
             self._undo(writing, StoreUnavailable("the database did not take what was written"))
             return
@@ -353,7 +363,7 @@ class Turns:
             drop(self.db)
             self.db = None
             lost = StoreUnavailable("what became of a write is not known")
-            self._refuse(lost)
+            self.refuse(lost)
             if perf_counter() > end or self._closing:
                 writing.finish(lost)
             if self._closing:
