@@ -6,13 +6,17 @@ import pytest
 
 from lastcall.dialects import DIALECTS
 from lastcall.http import Mount
+from lastcall.http.protocol import STEP
+from lastcall.stores.memory import AtOnce, MemoryStore
 from tests.authority.acts import begin
+from tests.contract.gates import GatedLog
 from tests.http.asgi import echo, serve
 from tests.http.lanes import Line, check, pair, request
-from tests.http.test_lane_wire import passed, statuses
+from tests.http.test_lane_wire import logout, passed, statuses
 from tests.world import make_world
 
 LOOK = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+LEAST = b"GET /livez HTTP/1.1\r\nHost:a\r\n\r\n"
 IN_ONE_CHUNK = b"%x\r\n%b\r\n0\r\n\r\n" % (len(LOOK), LOOK)
 
 
@@ -70,6 +74,51 @@ async def test_a_tunnel_is_not_had_and_ends_the_connection(target: str) -> None:
     both = await pair()
     await both.ask(request("CONNECT", target) + LOOK)
     assert both.protocol.transport.is_closing()
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("size", [1_000, 50_000, 250_000])
+async def test_requests_in_a_row_take_no_more_room_than_their_bytes(fast: bool, size: int) -> None:
+    """Thousands fit into what is read at once, and each takes a hundred times its bytes."""
+    line = Line(serve(await make_world()).app, fast=fast)
+    many = 2 * 250_000 // len(LEAST)
+    sent = LEAST * many
+    waiting = 0
+    for start in range(0, len(sent), size):
+        line.protocol.data_received(sent[start : start + size])
+        while not line.pipe.is_reading():
+            await line.settle()
+            waiting = max(waiting, len(line.protocol.pipeline))
+    answers = await line.answered()
+    assert answers.count(b"HTTP/1.1 200 OK") == many
+    assert waiting <= STEP // len(LEAST) + 1
+
+
+async def test_bodies_in_a_row_are_read_while_their_turn_comes() -> None:
+    """The body of one that waits for its turn may be behind what is read so far."""
+    mount, calls = echo()
+    line = Line(serve(await make_world(), mount).app)
+    bodies = [b"a" * size for size in (0, 3 * STEP, 5, 70_000, 0, STEP - 60, 200_000, 1)]
+    sent = b"".join(request("POST", "/echo/ok", body=body) for body in bodies) * 3
+    await line.send(*(sent[at : at + 100_000] for at in range(0, len(sent), 100_000)))
+    assert statuses(await line.answered()) == [200] * 24
+    assert [call.body for call in calls] == bodies * 3
+
+
+@pytest.mark.slow
+async def test_a_head_that_waits_for_its_turn_is_not_late() -> None:
+    """Cut in the middle, behind a logout that takes longer than a head may."""
+    gate = GatedLog(AtOnce())
+    world = await make_world(MemoryStore(gate))
+    line = Line(serve(world).app)
+    line.protocol.head_seconds = 0.2
+    token = (await begin(world, "john")).token
+    gate.shut()
+    await line.send(logout(token) + LEAST * (2 * STEP // len(LEAST)))
+    await passed(0.5)
+    assert not line.pipe.closing
+    gate.open()
+    assert statuses(await line.answered()) == [200] * (2 * STEP // len(LEAST) + 1)
 
 
 @pytest.mark.slow

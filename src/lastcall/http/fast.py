@@ -115,7 +115,8 @@ class FastProtocol(LimitedProtocol):
             and data.endswith(form.after)
         ):
             cycle: Any = self.cycle
-            if (cycle is None or cycle.response_complete) and not self.flow.write_paused:
+            flow = self._flow
+            if not (flow.write_paused or flow.kept or (cycle and not cycle.response_complete)):
                 answer = form.shortcut.good(data[form.token], self.server_state.default_headers)
                 if answer is not None:
                     if self.timeout_keep_alive_task is not None:
@@ -127,10 +128,13 @@ class FastProtocol(LimitedProtocol):
                     return
         between, self._complete = self._between, 0
         super().data_received(data)
-        if self._hot and not self.transport.is_closing():
-            self._hand_over()
         if self._answered is not None and between and self._lessons < MOST_LESSONS:
             self._learn(data, *self._answered)
+
+    def _take(self, data: bytes) -> None:
+        super()._take(data)
+        if self._hot and not self.transport.is_closing():
+            self._hand_over()
 
     def on_message_begin(self) -> None:
         self._between = False

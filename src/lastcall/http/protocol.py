@@ -5,6 +5,7 @@ from typing import Any
 
 import httptools
 import msgspec
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -27,11 +28,25 @@ SPARE_BYTES = 256 * 1024
 SPARE_FACTOR = 8
 """Framing of a chunked body, beside the body itself: so much, and so many times its length."""
 
+STEP = 4 * 1024
+"""Bytes that are parsed at once: the requests in them may all have to wait for their turn, and take
+a hundred times that then."""
+
 TITLES = {
     400: "Bad Request",
     408: "Request Timeout",
     431: "Request Header Fields Too Large",
 }
+
+
+class Flow(FlowControl):
+    """Reads nothing while something that was read is kept for later."""
+
+    kept = b""
+
+    def resume_reading(self) -> None:
+        if not self.kept:
+            super().resume_reading()
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -56,6 +71,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # as uvicorn narrows it
+        self.flow = self._flow = Flow(self.transport)
         self._time_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -64,6 +80,33 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._flow.kept:
+            self._flow.kept += data
+        else:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Read no further than there are requests that wait for their turn.
+
+        Uvicorn makes of all that has come what it needs for the answers.
+        """
+        for at in range(0, len(data), STEP):
+            if self.pipeline:
+                self._cancel()
+                self._flow.kept = data[at:]
+                self._flow.pause_reading()
+                return
+            self._read(data[at : at + STEP])
+            if self.transport.is_closing():
+                return
+
+    def _go_on(self) -> None:
+        data, self._flow.kept = self._flow.kept, b""
+        if not self.transport.is_closing():
+            self._flow.resume_reading()
+            self._take(data)
+
+    def _read(self, data: bytes) -> None:
         if self._in_head:
             self._head_bytes += len(data)
         else:
@@ -159,6 +202,8 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._in_head:
             self._unset_keepalive_if_required()
+        if self._flow.kept and not self.pipeline:
+            self.loop.call_soon(self._go_on)
 
     def _headed(self) -> bool:
         """The head is complete; False when it is to be read again."""
