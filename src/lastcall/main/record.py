@@ -1,5 +1,7 @@
 """The record: the store that the settings name."""
 
+from secrets import token_hex
+
 from lastcall.domain.types import Duration
 from lastcall.main.errors import StoreRestored
 from lastcall.main.loading import LoadingShown
@@ -48,7 +50,7 @@ def server_of(configured: Configured) -> postgres.Server:
 
 def name_of(configured: Configured, *, guest: bool) -> postgres.Name:
     lease = configured.settings.store.lease / 1_000
-    node = f"{configured.node}+guest" if guest else configured.node
+    node = f"{configured.node}+guest-{token_hex(4)}" if guest else configured.node
     return postgres.Name(node=node, lease=lease, guest=guest)
 
 

@@ -1,6 +1,7 @@
 """Connections: to whichever server of those named takes writes, with limits on every wait."""
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -23,6 +24,9 @@ TROUBLE = (
 """What a database, the way to it, or a driver that lost its thread over it may raise; anything else
 is a mistake of ours."""
 
+
+NO_ADDRESS = (ValueError, OverflowError)
+"""What the driver raises for a URL that it cannot read, with a part of it, maybe the password."""
 
 ANEW = 0.5
 """Seconds after which another attempt to connect is begun."""
@@ -76,11 +80,12 @@ class Server:
 
 
 def shown(url: str) -> str:
-    """The URL without a password, and without parameters, one of which may be a password."""
-    parts = urlsplit(url)
-    who, at, hosts = parts.netloc.rpartition("@")
-    netloc = f"{who.partition(':')[0]}{at}{hosts}"
-    return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
+    """The URL without a password, and without parameters, one of which may be a password; nor does
+    one show that should have been quoted in it, and was not."""
+    scheme, _, rest = url.partition("://")
+    who, at, place = rest.rpartition("@")
+    user, where = re.split("[:/?#]", who)[0], re.split("[?#]", place)[0]
+    return f"{scheme}://{user}{at}{where}"
 
 
 async def connect(server: Server, purpose: str) -> Db:
@@ -144,6 +149,7 @@ async def _connect_to(url: str, server: Server, purpose: str) -> Db:
         "statement_timeout": _milliseconds(server.answering),
         "lock_timeout": _milliseconds(server.answering),
         "idle_in_transaction_session_timeout": _milliseconds(server.turn),
+        "default_transaction_isolation": "read committed",
         "plan_cache_mode": "force_generic_plan",
         "tcp_user_timeout": _milliseconds(server.answering),
         "tcp_keepalives_idle": "5",

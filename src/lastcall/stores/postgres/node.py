@@ -68,6 +68,7 @@ class Node(IndexStore):
         super().__init__(loaded.index, NoLog())
         self.epoch, self.position, self.vouched = loaded.epoch, loaded.seq, loaded.seq
         self.tip = loaded.tip
+        self._chain = loaded.index.seq, loaded.index.digest
         self.floor = loaded.latest
         self.offset = Duration(0)
         self.writing: Writing | None = None
@@ -149,6 +150,7 @@ class Node(IndexStore):
         doubt.add(made)
         self.reached.began(seq, made)
         self.position, self.tip = seq, batch
+        self._chain = self.index.seq, self.index.digest
         self._doubts.add(doubt)
         self.feed.publish(seq, doubt.marks)
         self._distances.arrived(at)
@@ -160,7 +162,7 @@ class Node(IndexStore):
         if seq > self.vouched:
             self.vouched = seq
             self.reached.note(self.following.name.node, seq)
-            if self._witness is not None:
+            if self._witness is not None and seq == self.position:
                 self._witness.write(self.sighting())
             self.moved()
 
@@ -177,6 +179,7 @@ class Node(IndexStore):
     def committed(self, writing: Writing) -> None:
         self.following.answered()
         self.position, self.tip = writing.seq, writing.batch.id
+        self._chain = self.index.seq, self.index.digest
         for held, at in writing.batch.used:
             if not held.gone and held.ended is None and at > held.last_seen:
                 held.seen(at)
@@ -213,6 +216,7 @@ class Node(IndexStore):
             loaded.index.era = self.index.era
             loaded.index.era.number += 1
             self.index, self.position, self.tip = loaded.index, loaded.seq, loaded.tip
+            self._chain = loaded.index.seq, loaded.index.digest
             self._uses_at.clear()
             self._doubts.begin(loaded.seq)
             self.feed.restart(self.epoch, loaded.seq)
@@ -304,10 +308,12 @@ class Node(IndexStore):
         )
 
     def sighting(self) -> Sighting:
+        """Of this node's position; what a turn is about to write is not part of it."""
+        chain, digest = self._chain
         return Sighting(
             epoch=self.epoch,
             seq=self.vouched,
-            chain=self.index.seq,
-            digest=self.index.digest,
+            chain=chain,
+            digest=digest,
             serial=max((one.serial for one in self.index.shelves.values()), default=0),
         )

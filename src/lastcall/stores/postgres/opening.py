@@ -28,6 +28,7 @@ from lastcall.ports.schema import Schema
 from lastcall.stores.postgres import schema
 from lastcall.stores.postgres.batch import Batch
 from lastcall.stores.postgres.connecting import (
+    NO_ADDRESS,
     TROUBLE,
     Db,
     Server,
@@ -59,6 +60,13 @@ WITH mine AS (
 )
 SELECT value FROM mine UNION ALL SELECT value FROM shared WHERE name = 'key' LIMIT 1
 """
+LEASES = """
+SELECT coalesce(max(extract(epoch FROM lease_until - clock_timestamp())), 0)::float8
+FROM followers WHERE lease_until > clock_timestamp()
+"""
+LONGEST_LEASE = 600.0
+"""Seconds; what is left of a lease by another clock may be nonsense."""
+
 TIME = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 
@@ -83,7 +91,7 @@ async def open_store(
     watch = Witness(witness) if witness is not None else None
     try:
         db = await connect(server, f"{name.node} starts")
-    except TROUBLE as error:
+    except (*TROUBLE, *NO_ADDRESS) as error:
         raise _refused(error, f"{server.shown} cannot be reached") from error
     try:
         began = perf_counter()
@@ -116,8 +124,9 @@ async def open_store(
 
 
 def _refused(error: BaseException, doing: str) -> StoreUnavailable:
-    """With what PostgreSQL says: there are no rows yet that it could quote."""
-    told = error.args[0] if isinstance(error, asyncpg.PostgresError) and error.args else ""
+    """With what PostgreSQL or its driver says: there are no rows yet that could be quoted."""
+    says = isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError)
+    told = error.args[0] if says and error.args else ""
     text = str(told) or type(error).__name__
     refused = StoreUnavailable(f"{doing}: {text}")
     refused.__cause__ = error
@@ -163,7 +172,7 @@ async def compare(db: Db, loaded: Loaded, seen: Sighting | None) -> None:
 
 async def register(db: Db, name: Name, applied: int, version: int) -> None:
     """Take the name, as soon as whoever had it can hold no lease any more. Raises `NameTaken`."""
-    end = now() + 2 * (name.lease + name.margin)
+    end, warned = now() + 2 * (name.lease + name.margin), Warned(db)
     values = (name.node, name.instance, applied, version, name.margin)
     while not await db.fetchval(REGISTER, *values):
         if now() > end:
@@ -171,6 +180,9 @@ async def register(db: Db, name: Name, applied: int, version: int) -> None:
                 f"another node is called {name.node} and is alive: name this one in [store] node"
             )
         await asyncio.sleep(0.1)
+    await asyncio.sleep(0)
+    if warned.heard:
+        raise StoreUnavailable("the database did not wait for its standbys; try again")
 
 
 async def _offset(db: Db) -> Duration:
@@ -183,7 +195,8 @@ async def _offset(db: Db) -> Duration:
 async def revoke_everything(db: Db, loaded: Loaded, seen: Sighting | None) -> Loaded:
     """Begin a new epoch in which every session of every tenant is revoked, in one commit.
 
-    Numbers and serials go on above whatever this node has seen.
+    Numbers and serials go on above whatever this node has seen. It returns when no lease of the
+    old epoch can be left.
     """
     index, epoch = loaded.index, uuid4().hex
     serial = Serial(seen.serial if seen else 0)
@@ -198,6 +211,11 @@ async def revoke_everything(db: Db, loaded: Loaded, seen: Sighting | None) -> Lo
     sql, arguments, _ = batch.statement()
     warned = Warned(db)
     await db.execute(TAKE)
+    await db.execute(schema.PATIENT)
+    found = await db.fetchrow("SELECT epoch, seq FROM feed_head")
+    if tuple(found) != (loaded.epoch, loaded.seq):
+        raise StoreUnavailable("a node writes to this database: stop all nodes, and try again")
+    leases = await db.fetchval(LEASES)
     await db.execute("INSERT INTO epochs (epoch) VALUES ($1)", epoch)
     await db.execute("DELETE FROM followers")
     await db.execute("DELETE FROM feed")
@@ -208,7 +226,14 @@ async def revoke_everything(db: Db, loaded: Loaded, seen: Sighting | None) -> Lo
     await asyncio.sleep(0)
     if warned.heard:
         raise RolledBack("the database did not wait for its standbys; try again")
+    await _run_out(min(leases, LONGEST_LEASE))
     return Loaded(index, epoch, seq, at, batch.id)
+
+
+async def _run_out(leases: float) -> None:
+    """Nodes that hold one answer from memory until then, whatever the database says by now."""
+    if leases:
+        await asyncio.sleep(leases + 0.05 + leases / 100)
 
 
 async def _revoke(tx: IndexTransaction, tenant: TenantId, at: Instant, epoch: str) -> None:
@@ -233,7 +258,7 @@ async def schema_of(server: Server, *, up: bool) -> Schema:
     """Raises `StoreUnavailable`."""
     try:
         db = await connect(server, "migrates")
-    except TROUBLE as error:
+    except (*TROUBLE, *NO_ADDRESS) as error:
         raise _refused(error, f"{server.shown} cannot be reached") from error
     try:
         taken = await schema.migrate(db) if up else ()

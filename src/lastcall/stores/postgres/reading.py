@@ -12,10 +12,13 @@ READ = """
 SELECT h.epoch, h.seq, (SELECT coalesce(max(applied), 0) FROM followers),
     (SELECT batch FROM feed WHERE seq = $1), f.*
 FROM feed_head AS h LEFT JOIN LATERAL (
-    SELECT seq, batch, node, at, changes FROM feed
-    WHERE seq > $1 AND seq <= $1 + 500 ORDER BY seq
+    SELECT seq, batch, node, at, changes FROM (
+        SELECT *, sum(octet_length(changes)) OVER (ORDER BY seq) - octet_length(changes) AS bytes
+        FROM feed WHERE seq > $1 AND seq <= $1 + 500
+    ) AS part WHERE bytes < 4000000 ORDER BY seq
 ) AS f ON true
 """
+"""At most 500 rows, and no more once they have 4 MB: a reading has to end in time."""
 
 
 def now() -> float:

@@ -16,6 +16,13 @@ from lastcall.stores.postgres.errors import SchemaWrong
 LOCK = 0x4C43_414C
 """Keeps two operators from migrating at once: "LCAL"."""
 
+PATIENT = """
+SET LOCAL statement_timeout = 0;
+SET LOCAL idle_in_transaction_session_timeout = 0;
+"""
+"""A step takes as long as it takes. For a lock it waits no longer than anybody: who wants the same
+table waits behind it."""
+
 READABLE = re.compile(r"-- readable by: (\d+)\n")
 
 VERSIONS = """
@@ -25,6 +32,11 @@ CREATE TABLE IF NOT EXISTS schema_versions (
     taken       timestamptz NOT NULL DEFAULT now()
 )
 """
+
+
+ENCODINGS = ("UTF8", "SQL_ASCII")
+"""What takes any text: a character that the database cannot hold would fail whoever writes in the
+same turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +74,12 @@ async def version_of(db: Db) -> tuple[int, int]:
 async def check(db: Db, known: Sequence[Step] | None = None) -> int:
     """The version there is. Raises `SchemaWrong` unless this version of Lastcall can use it."""
     ours = len(steps() if known is None else known)
+    encoding = await db.fetchval("SHOW server_encoding")
+    if encoding not in ENCODINGS:
+        raise SchemaWrong(
+            f"the database's encoding is {encoding}, which cannot hold every name there is: make"
+            " one WITH ENCODING 'UTF8' TEMPLATE template0"
+        )
     version, readable_by = await version_of(db)
     if version < ours:
         raise SchemaWrong(
@@ -79,6 +97,7 @@ async def check(db: Db, known: Sequence[Step] | None = None) -> int:
 async def migrate(db: Db, known: Sequence[Step] | None = None) -> Sequence[int]:
     """Take the missing steps, all in one transaction; their versions."""
     async with db.transaction():
+        await db.execute(PATIENT)
         await db.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
         version, _ = await version_of(db)
         await db.execute(VERSIONS)
