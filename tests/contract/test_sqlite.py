@@ -3,6 +3,7 @@
 import asyncio
 import os
 import stat
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -157,12 +158,28 @@ async def test_what_queues_is_committed_together(path: Path) -> None:
         assert gate.steps.count("committed") - before <= 2
 
 
+async def test_what_one_round_of_the_loop_decides_is_committed_together(path: Path) -> None:
+    steps: list[str] = []
+
+    def slow(step: str) -> None:
+        steps.append(step)
+        if step == "decided":
+            time.sleep(0.002)  # the writer may run, if it has anything to write
+
+    async with opened(path, step=slow) as store:
+        await fill(store, 1)
+        before = steps.count("committed")
+        await asyncio.gather(*(add(store, a_session(n)) for n in range(2, 22)))
+        assert steps.count("committed") - before == 1
+
+
 async def test_text_that_cannot_be_stored_is_refused_and_undone(path: Path) -> None:
     async with opened(path) as store:
         await fill(store, 1)
         before = snapshot(store.index)
         broken = (
             a_subject("cat", first_name="\ud800"),
+            a_subject("cat", groups=("g", "\ud800")),
             a_subject("cat", profile={"\udc00": 1}),
             a_subject("cat", totp_step=2**63),
         )

@@ -25,7 +25,7 @@ from lastcall.stores.sqlite.witness import Sighting, Witness
 ADVANCE_HEAD = "UPDATE head SET batch = ?, latest = ?"
 
 MOST = 1_024
-"""Transactions in one commit; more are waiting only when the disk is slow, and wait for it."""
+"""Transactions in one commit, or all that one round of the loop has decided if that is more."""
 
 CHECKPOINT_PAGES = 1_000
 """Pages in the write-ahead log from which on they are copied back in the background."""
@@ -70,8 +70,9 @@ class Writer:
         self._step = step
         self._checkpoint_pages = checkpoint_pages
         self._loop = asyncio.get_running_loop()
-        self._queue: SimpleQueue[Entry | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[Entry] | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="store-writer", daemon=True)
+        self._decided: list[Entry] = []
         self._pages = 0
         self._failed = False
         self.observer: Observer = Unobserved()
@@ -97,8 +98,23 @@ class Writer:
                 record = change.after if isinstance(change.after, Record) else record
         made = statements(changes, self._agents)
         self._step("decided")
-        self._queue.put(Entry(ticket, made, serial, latest, record, report))
+        self._hand_over_later(Entry(ticket, made, serial, latest, record, report))
         return False
+
+    def _hand_over_later(self, entry: Entry) -> None:
+        """Together with all that this round of the loop decides.
+
+        A writer that is woken for each of them goes from one to the next in small commits, and
+        takes the interpreter from the loop for each.
+        """
+        if not self._decided:
+            self._loop.call_soon(self._hand_over)
+        self._decided.append(entry)
+
+    def _hand_over(self) -> None:
+        if self._decided:
+            self._queue.put(self._decided)
+            self._decided = []
 
     def records(
         self, tenant: TenantId | None, after: int, limit: int, receipt: ReceiptId | None = None
@@ -106,6 +122,7 @@ class Writer:
         return records(self._reader, tenant, after, limit, receipt)
 
     async def close(self) -> None:
+        self._hand_over()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._checkpoints.stop)
@@ -144,17 +161,17 @@ class Writer:
 
     def _next_batch(self) -> list[Entry]:
         """Everything that has queued, empty when it is time to stop."""
-        entry = self._queue.get()
+        entries = self._queue.get()
         batch: list[Entry] = []
-        while entry is not None:
-            batch.append(entry)
-            if len(batch) == MOST:
+        while entries is not None:
+            batch += entries
+            if len(batch) >= MOST:
                 break
             try:
-                entry = self._queue.get_nowait()
+                entries = self._queue.get_nowait()
             except Empty:
                 break
-            if entry is None:
+            if entries is None:
                 self._queue.put(None)
         return batch
 
