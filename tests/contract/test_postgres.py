@@ -83,6 +83,8 @@ async def test_text_that_cannot_be_stored_is_refused_and_undone(url: str) -> Non
         before = snapshot(store.index)
         odds: tuple[dict[str, Any], ...] = (
             {"first_name": "\ud800"},
+            {"groups": ("g", "\ud800")},
+            {"profile": {"\udc00": 1}},
             {"name": "a\0b"},
             {"totp_step": 2**63},
         )

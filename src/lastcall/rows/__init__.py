@@ -6,7 +6,7 @@ Every store that keeps facts in tables keeps these; how it writes and reads them
 from lastcall.rows.sessions import OWN, Agent, end_of, session_of, session_row
 from lastcall.rows.table import Column, Row, Table
 from lastcall.rows.tables import TABLES
-from lastcall.rows.values import Value, Values, json, refused, storable
+from lastcall.rows.values import Value, Values, json, not_text, refused, storable
 
 __all__ = [
     "OWN",
@@ -19,6 +19,7 @@ __all__ = [
     "Values",
     "end_of",
     "json",
+    "not_text",
     "refused",
     "session_of",
     "session_row",

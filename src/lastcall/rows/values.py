@@ -30,4 +30,8 @@ def refused(error: UnicodeEncodeError | OverflowError) -> Invalid:
     """How that is told to whoever wanted it stored."""
     if isinstance(error, OverflowError):
         return Invalid("number", "is too large to be stored")
+    return not_text()
+
+
+def not_text() -> Invalid:
     return Invalid("text", "holds a character that cannot be stored")

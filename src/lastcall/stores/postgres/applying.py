@@ -1,12 +1,11 @@
 """What another node has written, repeated on this node's index."""
 
 from dataclasses import replace
-from typing import Any
 
-from lastcall.domain.session import End
-from lastcall.domain.types import EndReason, Instant, SessionId, TenantId
+from lastcall.domain.types import Instant, SessionId, TenantId
 from lastcall.index import Changed, EndedTogether, Index
 from lastcall.index.held import Held
+from lastcall.rows import end_of
 from lastcall.stores.postgres.batch import HEAD, TOGETHER, Operation, operations
 from lastcall.stores.postgres.statement import END, TOUCH
 from lastcall.stores.postgres.tables import BY_NAME, present
@@ -32,10 +31,10 @@ def _apply(index: Index, operation: Operation) -> Changed | None:
         _touch(index, tenant, row[2], row[3])
     elif name == TOGETHER:
         rows = [_held(index, tenant, one) for one in row[4]]
-        index.end_together(EndedTogether(tenant, _end(row[1:4]), rows))
+        index.end_together(EndedTogether(tenant, end_of(*row[1:4]), rows))
     elif name == END:
         before = _held(index, tenant, row[2]).session
-        after = replace(before, last_seen=row[6], ended=_end(row[3:6]))
+        after = replace(before, last_seen=row[6], ended=end_of(*row[3:6]))
         return _placed(index, Changed(tenant, before, after))
     else:
         kind, table = BY_NAME[name.removesuffix("-")]
@@ -51,10 +50,6 @@ def _apply(index: Index, operation: Operation) -> Changed | None:
 def _placed(index: Index, change: Changed) -> Changed:
     index.place(change.tenant, change.before, change.after)
     return change
-
-
-def _end(values: list[Any]) -> End:
-    return End(at=values[0], why=EndReason(values[1]), by=values[2])
 
 
 def _held(index: Index, tenant: TenantId, id: SessionId) -> Held:

@@ -14,24 +14,22 @@ from uuid import uuid4
 import msgspec
 
 from lastcall.domain.audit import Record
-from lastcall.domain.errors import Invalid
 from lastcall.domain.session import Session
 from lastcall.domain.types import Instant
 from lastcall.index import Changed, EndedTogether, Touched, at_of
 from lastcall.index.held import Held
+from lastcall.rows import Value, Values, not_text, refused, storable
 from lastcall.stores.postgres.statement import END, TOUCH, sql_of
-from lastcall.stores.postgres.table import Value
 from lastcall.stores.postgres.tables import TABLES
 
 Operation = tuple[Any, ...]
-Key = tuple[Value, ...]
+Key = Values
 
 HEAD, TOGETHER = "head", "together"
 """A record of the audit chain, of which other nodes need the place and the digest alone; and
 sessions that one revocation ended."""
 
 SESSIONS = TABLES[Session]
-MAX_INTEGER = 2**63 - 1
 
 
 @dataclass(slots=True)
@@ -48,7 +46,10 @@ class Batch:
 
     def add(self, changes: Sequence[Changed | EndedTogether]) -> None:
         """Take all of them or, raising `Invalid` for what cannot be stored, none."""
-        made = [None if isinstance(one, EndedTogether) else _operations(one) for one in changes]
+        try:
+            made = [None if isinstance(one, EndedTogether) else _operations(one) for one in changes]
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise refused(error) from error
         for change, operations in zip(changes, made, strict=True):
             if isinstance(change, EndedTogether):
                 self._end_together(change)
@@ -67,7 +68,7 @@ class Batch:
 
     def _end_together(self, ended: EndedTogether) -> None:
         end, tenant = ended.end, ended.tenant
-        ending = (end.at, end.why.value, end.by)
+        ending = (end.at, end.why, end.by)
         ids = [held.id for held in ended.rows]
         self.feed.append((TOGETHER, tenant, *ending, ids))
         self.latest = max(self.latest, end.at)
@@ -113,38 +114,29 @@ def _operations(change: Changed) -> tuple[Key, Operation, Operation]:
     """The key of the row, what the feed tells of the change, and all that the row is now."""
     fact = change.before if change.after is None else change.after
     table = TABLES[type(fact)]
-    row = table.row(change.tenant, fact)
-    _check(row)
-    key = (table.name, *row[: table.key])
+    key = table.key_of(change.tenant, fact)
+    name: Key = (table.name, *key)
     if change.after is None:
-        gone = (table.name + "-", *row[: table.key])
-        return key, gone, gone
+        gone = (f"{table.name}-", *key)
+        return name, gone, gone
+    row = key + table.rest_of(fact)
+    _check(row)
     whole = (table.name, *row)
     if isinstance(fact, Record):
-        return key, (HEAD, change.tenant, fact.seq, fact.digest), whole
+        return name, (HEAD, change.tenant, fact.seq, fact.digest), whole
     if isinstance(fact, Session) and isinstance(change.before, Session) and fact.ended is not None:
         end = fact.ended
-        ending = (end.at, end.why.value, end.by, fact.last_seen)
-        return key, (END, *row[: table.key], *ending), whole
-    return key, whole, whole
+        return name, (END, *key, end.at, end.why, end.by, fact.last_seen), whole
+    return name, whole, whole
 
 
-def _check(row: Sequence[Value]) -> None:
-    """Raises `Invalid` for what no column can hold, such as half a surrogate pair."""
+def _check(row: Values) -> None:
+    """Raises what `refused` is for, and `Invalid` for a zero byte, which PostgreSQL has no room
+    for in a text."""
+    storable(row)
     for value in row:
-        if isinstance(value, str):
-            if "\0" in value or not (value.isascii() or _is_text(value)):
-                raise Invalid("text", "holds a character that cannot be stored")
-        elif isinstance(value, int) and abs(value) > MAX_INTEGER:
-            raise Invalid("number", "is too large to be stored")
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        if isinstance(value, str) and "\0" in value:
+            raise not_text()
 
 
 def operations(changes: bytes) -> Iterator[Operation]:

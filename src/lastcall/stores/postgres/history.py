@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from lastcall.domain.audit import Record
 from lastcall.domain.types import ReceiptId, TenantId
 from lastcall.stores.postgres.connecting import TROUBLE, Db, unavailable
-from lastcall.stores.postgres.rows import record_of
 from lastcall.stores.postgres.tables import TABLES
 
-COLUMNS = ", ".join(f"a.{column}" for column, _ in TABLES[Record].columns)
+COLUMNS = ", ".join(f"a.{column}" for column in TABLES[Record].names)
 RECORDS = f"""
 SELECT {COLUMNS}, before.digest FROM audit AS a LEFT JOIN audit AS before ON before.seq = a.seq - 1
 WHERE a.seq > $1 ORDER BY a.seq LIMIT $2
@@ -30,4 +29,4 @@ async def records(
             found = await db.fetch(OF_RECEIPT, after, limit, tenant, receipt)
     except TROUBLE as error:
         raise unavailable(error, "reading the audit log") from error
-    return [record_of(row) for row in found]
+    return [TABLES[Record].fact(row) for row in found]

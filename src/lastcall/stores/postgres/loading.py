@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from lastcall.domain.audit import Record
 from lastcall.domain.types import Instant
 from lastcall.index import Index
+from lastcall.rows import Table
 from lastcall.stores.postgres.connecting import Db
-from lastcall.stores.postgres.table import Table
 from lastcall.stores.postgres.tables import TABLES
 
 TOGETHER = 5_000
@@ -45,8 +45,8 @@ async def load(db: Db) -> Loaded:
 
 
 async def _rows(db: Db, table: Table, index: Index) -> None:
-    listed = ", ".join(column for column, _ in table.columns)
-    order = ", ".join(table.conflict)
+    listed = ", ".join(table.names)
+    order = ", ".join(table.primary)
     cursor = await db.cursor(f"SELECT {listed} FROM {table.name} ORDER BY {order}")  # noqa: S608
     while rows := await cursor.fetch(TOGETHER):
         for row in rows:

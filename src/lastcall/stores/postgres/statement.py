@@ -6,21 +6,22 @@ Only names of tables and columns are put into the text, and those are ours; valu
 from collections.abc import Sequence
 from functools import lru_cache
 
-from lastcall.stores.postgres.tables import BY_NAME
+from lastcall.domain.session import Session
+from lastcall.rows import Column
+from lastcall.stores.postgres.tables import BY_NAME, TABLES, TYPES
 
 END, TOUCH = "end", "touch"
 
-ENDING = (
-    ("tenant", "text"),
-    ("serial", "bigint"),
-    ("id", "text"),
-    ("ended_at", "bigint"),
-    ("ended_why", "text"),
-    ("ended_by", "text"),
-    ("last_seen", "bigint"),
-)
-TOUCHING = (("tenant", "text"), ("serial", "bigint"), ("id", "text"), ("last_seen", "bigint"))
+SESSIONS = TABLES[Session]
 
+
+def _of_session(*names: str) -> tuple[Column, ...]:
+    """The key, and those columns."""
+    return (*SESSIONS.key, *(one for name in names for one in SESSIONS.rest if one.name == name))
+
+
+ENDING = _of_session("ended_at", "ended_why", "ended_by", "last_seen")
+TOUCHING = _of_session("last_seen")
 
 TOUCH_SESSIONS = "UPDATE sessions AS s SET last_seen = given.last_seen"
 END_SESSIONS = (
@@ -45,7 +46,9 @@ def sql_of(names: tuple[str, ...]) -> str:
     number, text = 7, FIRST
     for place, name in enumerate(names):
         columns = _columns(name)
-        arrays = ", ".join(f"${number + at}::{kind}[]" for at, (_, kind) in enumerate(columns))
+        arrays = ", ".join(
+            f"${number + at}::{TYPES[holds]}[]" for at, (_, holds) in enumerate(columns)
+        )
         number += len(columns)
         text += f", part{place} AS ({_part(name, columns, arrays)} RETURNING 1)"
     counted = ("head_of_feed", *(f"part{place}" for place in range(len(names))))
@@ -53,14 +56,14 @@ def sql_of(names: tuple[str, ...]) -> str:
     return f"{text} SELECT {counts}"
 
 
-def _columns(name: str) -> tuple[tuple[str, str], ...]:
+def _columns(name: str) -> tuple[Column, ...]:
     if name in (END, TOUCH):
         return ENDING if name == END else TOUCHING
     _, table = BY_NAME[name.removesuffix("-")]
-    return table.columns[: table.key] if name.endswith("-") else table.columns
+    return table.key if name.endswith("-") else table.columns
 
 
-def _part(name: str, columns: tuple[tuple[str, str], ...], arrays: str) -> str:
+def _part(name: str, columns: tuple[Column, ...], arrays: str) -> str:
     listed = ", ".join(column for column, _ in columns)
     given = f"unnest({arrays}) AS given({listed})"
     if name == END:
@@ -71,13 +74,13 @@ def _part(name: str, columns: tuple[tuple[str, str], ...], arrays: str) -> str:
     if name.endswith("-"):
         same = " AND ".join(f"t.{column} = given.{column}" for column, _ in columns)
         return f"DELETE FROM {table.name} AS t USING {given} WHERE {same}"  # noqa: S608 - our names
-    return _put(table.name, listed, arrays, table.conflict)
+    return _put(table.name, listed, arrays, table.primary)
 
 
-def _put(name: str, listed: str, arrays: str, conflict: Sequence[str]) -> str:
+def _put(name: str, listed: str, arrays: str, primary: Sequence[str]) -> str:
     insert = f"INSERT INTO {name} ({listed}) SELECT * FROM unnest({arrays})"  # noqa: S608
     if name == "audit":
         return insert
-    others = [column for column in listed.split(", ") if column not in conflict]
+    others = [column for column in listed.split(", ") if column not in primary]
     changed = ", ".join(f"{column} = excluded.{column}" for column in others)
-    return f"{insert} ON CONFLICT ({', '.join(conflict)}) DO UPDATE SET {changed}"
+    return f"{insert} ON CONFLICT ({', '.join(primary)}) DO UPDATE SET {changed}"

@@ -1,8 +1,11 @@
-"""All tables there are, and where a node has each row in its index."""
+"""What the tables are here, and where a node has each row in its index."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from lastcall import rows
 from lastcall.domain.attempts import Code, Strikes
+from lastcall.domain.audit import Record
 from lastcall.domain.client import AccountName, Client
 from lastcall.domain.delivery import Attempt, Delivery
 from lastcall.domain.logout import Receipt
@@ -12,10 +15,21 @@ from lastcall.domain.subject import Subject
 from lastcall.domain.types import TenantId
 from lastcall.index import Fact, Index
 from lastcall.index.shelf import Shelf
-from lastcall.stores.postgres import outbox, rows
-from lastcall.stores.postgres.table import Row, Table
+from lastcall.rows import Column, Row, Table, Values
 
-TABLES: dict[type, Table] = {**rows.TABLES, **outbox.TABLES}
+TYPES = {"text": "text", "number": "bigint", "bytes": "bytea", "flag": "boolean"}
+
+
+def _audit(table: Table) -> Table:
+    """With the receipt that a record names in a column, to find it by."""
+
+    def rest(one: Record) -> Values:
+        return (*table.rest_of(one), one.event.detail.get("receipt"))
+
+    return replace(table, rest=(*table.rest, Column("receipt", "text")), rest_of=rest)
+
+
+TABLES = {**rows.TABLES, Record: _audit(rows.TABLES[Record])}
 BY_NAME: dict[str, tuple[type, Table]] = {
     table.name: (kind, table) for kind, table in TABLES.items()
 }
