@@ -11,6 +11,10 @@ from lastcall.domain.types import Instant
 
 NANOSECONDS = 1_000_000  # in a millisecond
 
+SLEW = 5_000
+"""A clock is put right by a five-thousandth of the time that has passed, at most: more than any
+crystal is wrong by, and too little for anybody's deadline."""
+
 LONGEST_ID = 15
 PAGE = 4_096  # bytes
 
@@ -35,11 +39,21 @@ class SystemClock:
     ) -> None:
         self._day = day
         self._elapsed = elapsed
-        self._anchor = max(day(), floor * NANOSECONDS) - elapsed()
+        self._steered = elapsed()
+        self._anchor = max(day(), floor * NANOSECONDS) - self._steered
 
     def now(self) -> Instant:
         now: Instant = (self._anchor + self._elapsed()) // NANOSECONDS  # type: ignore[assignment]  # a call less
         return now
+
+    def steer(self, day: int) -> None:
+        """Come nearer to that time, in nanoseconds. `now()` does not go back by it: what is taken
+        away never reaches into the millisecond before."""
+        elapsed = self._elapsed()
+        most, self._steered = (elapsed - self._steered) // SLEW, elapsed
+        now = self._anchor + elapsed
+        step = max(-most, min(most, day - now))
+        self._anchor += max(step, -(now % NANOSECONDS))
 
     def wall(self) -> Instant:
         return Instant(self._day() // NANOSECONDS)

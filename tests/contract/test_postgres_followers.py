@@ -65,7 +65,7 @@ async def test_who_cannot_read_is_not_waited_for_although_it_can_write(
                 await end(one, 2)
             assert isinstance(blind.peek(token_of(2)), MustWait)
             postgres.sql("GRANT SELECT ON feed TO blind", name)
-            await until(lambda: blind.following.fresh)
+            await until(lambda: blind.following.fresh and not blind.following.silent)
             found = await blind.find(token_of(2))
             assert found is not None
             assert found.session.ended == GONE
@@ -185,3 +185,11 @@ async def test_what_has_piled_up_in_the_feed_is_removed_without_a_pause(url: str
             while await db.fetchval("SELECT count(*) FROM feed WHERE seq < 0"):
                 assert time.monotonic() - began < 8
                 await asyncio.sleep(0.05)
+
+
+async def test_a_node_is_told_again_and_again_what_time_it_is(url: str) -> None:
+    async with nodes_on(url, 1, lease=0.4) as [one]:
+        told: list[float] = []
+        one.following.on_time = lambda at: told.append(time.time_ns() - at)
+        await until(lambda: len(told) >= 3)
+        assert all(abs(off) < 60_000_000 for off in told), "of one machine's own clock"

@@ -18,7 +18,7 @@ from lastcall.geo import GeoFileUnreadable, open_countries
 from lastcall.machine import SystemClock, SystemEntropy
 from lastcall.main.apps import connectors
 from lastcall.main.errors import CannotStart
-from lastcall.main.record import Store, offset_of, open_record
+from lastcall.main.record import Store, keep_in_time, offset_of, open_record
 from lastcall.outward import Connector
 from lastcall.ports import Env
 from lastcall.settings import Configured, PasswordSettings
@@ -64,6 +64,7 @@ async def opened(
     passwords, mailer = _passwords(settings.passwords), _mailer(configured)
     day = offset_of(store) * 1_000_000
     clock = SystemClock(store.floor, day=lambda: time.time_ns() + day)
+    keep_in_time(clock, store)
     entropy = SystemEntropy()
     ca_file = settings.outbox.ca_file
     egress = HttpEgress(authorities=configured.path(ca_file) if ca_file else None)

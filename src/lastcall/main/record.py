@@ -3,6 +3,7 @@
 from secrets import token_hex
 
 from lastcall.domain.types import Duration
+from lastcall.machine import SystemClock
 from lastcall.main.errors import StoreRestored
 from lastcall.main.loading import LoadingShown
 from lastcall.settings import Configured
@@ -58,6 +59,12 @@ def where(configured: Configured) -> str:
     """For the log: never with a password."""
     store = configured.settings.store
     return postgres.shown(store.url) if store.on_postgres else str(configured.store)
+
+
+def keep_in_time(clock: SystemClock, store: Store) -> None:
+    """All nodes go by the database's clock, however long they run."""
+    if isinstance(store, postgres.PostgresStore):
+        store.following.on_time = clock.steer
 
 
 def offset_of(store: Store) -> Duration:

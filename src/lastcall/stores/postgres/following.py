@@ -42,6 +42,9 @@ PRUNED = 10_000
 
 CHANNEL = "lastcall"
 
+PROMPT = 0.05
+"""Seconds; what takes longer tells too little of what time it is there."""
+
 RENEW = """
 UPDATE followers
 SET lease_until = coalesce(clock_timestamp() + $3::float8 * interval '1 second', lease_until),
@@ -55,7 +58,8 @@ WITH mine AS (
     RETURNING 1
 )
 SELECT node, applied, rank, extract(epoch FROM lease_until - clock_timestamp())::float8,
-    CASE WHEN $5 <> '' THEN pg_notify($4, $5) END, (SELECT count(*) FROM mine)
+    CASE WHEN $5 <> '' THEN pg_notify($4, $5) END, (SELECT count(*) FROM mine),
+    (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
 FROM followers WHERE lease_until > clock_timestamp() - $6 * interval '1 second' OR node = $1
 """
 PRUNE = f"""
@@ -94,7 +98,8 @@ class Peer:
 
 
 class Following:
-    """`peers` are the other nodes that may answer, as last seen."""
+    """`peers` are the other nodes that may answer, as last seen; `on_time` is told again and again
+    what time it is by the database, in nanoseconds."""
 
     def __init__(self, server: Server, name: Name, store: Followed) -> None:
         self.name = name
@@ -103,6 +108,7 @@ class Following:
         self.leads = False
         self.on_reached: Callable[[str, int], None] = lambda _node, _seq: None
         self.on_lapsed: Callable[[str], None] = lambda _node: None
+        self.on_time: Callable[[int], None] = lambda _nanoseconds: None
         self.behind = 0
         self._server = replace(server, answering=min(server.answering, max(1.0, name.lease)))
         self._store = store
@@ -310,14 +316,17 @@ class Following:
         """Say how far this node has come, and see how far the others have."""
         name, seq = self.name, self._store.vouched
         told = f"{name.node} {seq}"
+        sent = now()
         rows = await self._exchanged(db, seq, told)
         at, rank = now(), None
         peers: dict[str, Peer] = {}
-        for node, applied, its_rank, left, _, mine in rows:
+        for node, applied, its_rank, left, _, mine, time in rows:
             if not mine:
                 break
             if node == name.node:
                 rank = its_rank
+                if at - sent < PROMPT:
+                    self.on_time(1_000 * time + round(5e8 * (at - sent)))
             else:
                 before = self.peers.get(node)
                 known = max(applied, before.applied if before else 0)
