@@ -1,5 +1,6 @@
 """The feed's bytes and the authority's answers, as they may come: in any pieces, and wrong."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from lastcall.client import CannotKnow
+from lastcall.client import CannotKnow, SessionGuard
 from lastcall.client.authority import HttpAuthority
 from lastcall.client.feed import (
     LONGEST_EVENT,
@@ -21,6 +22,7 @@ from lastcall.client.feed import (
     Scope,
     Unreadable,
 )
+from lastcall.client.guard import IN_FLIGHT
 
 BYTES = (
     b": still here\n\n"
@@ -136,6 +138,50 @@ async def test_what_is_no_answer_is_not_taken_for_a_refusal(
         with pytest.raises(CannotKnow):
             await authority.position(5)
     assert "the-token" not in str(told.value)
+
+
+async def test_questions_that_wait_leave_room_for_the_lease_and_the_feed() -> None:
+    """An authority that is slow to answer questions is not for that reason taken for gone."""
+    asked = 0
+
+    async def slow(_request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    async def position(_request: web.Request) -> web.Response:
+        return web.json_response({"position": "e:1"})
+
+    async def feed(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b'event: reset\nid: e:1\ndata: {"at":"e:1"}\n\n')
+        await asyncio.sleep(60)
+        return response
+
+    app = web.Application()
+    app.router.add_post("/v1/introspect", slow)
+    app.router.add_get("/v1/feed/position", position)
+    app.router.add_get("/v1/feed", feed)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    guard = SessionGuard(
+        f"http://127.0.0.1:{runner.addresses[0][1]}", "wiki", "a secret", lease=0.5, patience=5.0
+    )
+    questions = [asyncio.create_task(guard.check(f"t{n}")) for n in range(2 * IN_FLIGHT)]
+    try:
+        async with asyncio.timeout(10):
+            while asked < IN_FLIGHT - 1:  # noqa: ASYNC110  # nothing tells a test
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(1.0)
+        assert guard.standing.following
+    finally:
+        for one in questions:
+            one.cancel()
+        await guard.close()
+        await runner.cleanup()
 
 
 async def test_nobody_there() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -248,6 +249,23 @@ async def test_who_watches_is_let_go_when_it_cannot_be_known() -> None:
         authority.down = True
         authority.clock.now += 0.2
         assert await asyncio.wait_for(watching, 2) is Verdict.UNKNOWN
+
+
+async def test_however_many_watch_all_are_let_go_when_nobody_knows_any_more() -> None:
+    """Questions wait for their turn; what goes on for thousands must not go on meanwhile."""
+    authority = Unanswering()
+    authority.waiting.set()
+    guard = SessionGuard(authority=authority, lease=0.3, patience=PATIENCE, entries=10_000)
+    async with guard:
+        for number in range(2_000):
+            await authority.log_in(f"t{number}", who("a", session=f"s{number}"))
+        watching = [asyncio.create_task(guard.ended(f"t{number}")) for number in range(2_000)]
+        await until(lambda: guard.standing.entries == 2_000, 10.0)
+        authority.waiting.clear()
+        authority.down = True
+        began = time.monotonic()
+        assert set(await asyncio.gather(*watching)) == {Verdict.UNKNOWN}
+        assert time.monotonic() - began < 0.3 + PATIENCE + 1.5
 
 
 @pytest.mark.parametrize("token", ["", "x" * 9_000, "t\xf6ken", "\udc80"])

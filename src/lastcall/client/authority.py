@@ -22,7 +22,8 @@ SILENCE = 15.0
 KEEP_SECONDS = 10.0
 """How long an idle connection is kept: less than the authority keeps it."""
 
-CONNECTIONS = 64
+CONNECTIONS = 72
+"""More than there are questions at once: the lease and the feed do not wait for answers to them."""
 
 
 class Authority(Protocol):

@@ -30,7 +30,7 @@ class Lastcall:
         app.after_request(self._after)
 
     def _before(self) -> Response | None:
-        g.lastcall = None
+        g.lastcall = g.lastcall_token = None
         if self._rules.leaves_out(request.path):
             return None
         token = self._rules.token(

@@ -91,6 +91,7 @@ class SessionGuard:
         self._renew_now = asyncio.Event()
         self._leased = asyncio.Event()
         self._closed = False
+        self._answered_at = self._failed_at = -inf
         self._follower: asyncio.Task[None] | None = None
         self._lapse: asyncio.TimerHandle | None = None
 
@@ -135,8 +136,11 @@ class SessionGuard:
         """
         missed = 0
         while True:
+            since = self._clock()
             try:
                 async with self._rechecks:
+                    if self._failed_at > max(since, self._answered_at):
+                        return Verdict.UNKNOWN  # and so it would end for all who wait for a turn
                     if await self.check(token, use=False) is None:
                         return Verdict.REFUSED
             except CannotKnow:
@@ -204,8 +208,12 @@ class SessionGuard:
     ) -> None:
         if self._asks.get(of) is one:
             del self._asks[of]
-        if not one[1].cancelled():
-            one[1].exception()  # whoever waited may have left
+        if one[1].cancelled():
+            return
+        if one[1].exception() is None:  # whoever waited may have left
+            self._answered_at = self._clock()
+        else:
+            self._failed_at = self._clock()
 
     async def _asked(self, token: str, key: bytes, use: bool) -> Identity | None:
         try:
