@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
 class Client:
     def __init__(self, requests: Sequence[bytes]) -> None:
         self._requests = cycle(requests)
-        self._free: list[Connection] = []
+        self._free: deque[Connection] = deque()
         self._waiting: deque[float] = deque()
         self.noted: list[Answer] = []
 
@@ -120,7 +120,7 @@ class Client:
 
     def due(self, instant: float) -> None:
         if self._free:
-            self._free.pop().send(instant, next(self._requests))
+            self._free.popleft().send(instant, next(self._requests))
         else:
             self._waiting.append(instant)
 

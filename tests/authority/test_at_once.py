@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from lastcall.authority.at_once import MOST_STANDING, at_once
+from lastcall.authority.at_once import MOST_STANDING, at_once, refused_at_once
 from lastcall.authority.logout import logout
 from lastcall.domain.logout import OneSession
 from lastcall.domain.session import End, Lifetime
@@ -94,6 +94,23 @@ async def test_what_needs_waiting_or_words_is_left_to_others() -> None:
         await tx.end_session(begun.session.id, End(at=Instant(0), why=EndReason.LOGOUT))
         assert asked(begun.token) is None
     assert asked(begun.token) is None
+
+
+async def test_refused_at_once_is_what_is_known_and_does_not_count() -> None:
+    world = await make_world()
+    begun, refused = await begin(world, "john"), refused_at_once(world.env, HERE)
+    token = begun.token.encode()
+    assert refused(b"nonsense") is None
+    assert refused(token) is None
+    elsewhere = refused_at_once(world.env, frozenset({OTHER}))(token)
+    assert elsewhere is not None
+    assert elsewhere.session.id == begun.session.id
+    async with world.env.store.transaction(TENANT) as tx:
+        await tx.end_session(begun.session.id, End(at=Instant(0), why=EndReason.LOGOUT))
+        assert refused(token) is None, "it may yet be undone"
+    found = refused(token)
+    assert found is not None
+    assert found.session.ended is not None
 
 
 async def test_any_of_several_tenants_will_do() -> None:

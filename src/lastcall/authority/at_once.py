@@ -1,4 +1,4 @@
-"""Checking at once: the good answer to a token, without waiting, for as long as it stands."""
+"""Checking at once: what can be said of a token without waiting, for as long as it stands."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from lastcall.authority.validate import objection, use
 from lastcall.domain.session import lapses, next_use
+from lastcall.domain.token import hash_bytes
 from lastcall.domain.types import Instant, TenantId, TokenHash
 from lastcall.ports import Env, Found
 from lastcall.ports.reading import MustWait
@@ -71,5 +72,23 @@ def at_once(
             found, said(found), number, lapses(session), use(env, found, at)
         )
         return verdict.words
+
+    return check
+
+
+def refused_at_once(env: Env, tenants: frozenset[TenantId]) -> Callable[[bytes], Found | None]:
+    """What is known of a bearer token that does not count in these tenants.
+
+    Nothing of one that counts, of one that nobody knows, and where only waiting would tell.
+    """
+    store, now = env.store, env.clock.now
+
+    def check(token: bytes) -> Found | None:
+        found = store.peek(hash_bytes(token))
+        if found is None or isinstance(found, MustWait):
+            return None
+        if found.session.tenant in tenants and not objection(found, now(), None):
+            return None
+        return found
 
     return check

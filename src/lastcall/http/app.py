@@ -52,19 +52,20 @@ def build(
     figures, tracer = metrics or Metrics(), tracer or Untraced()
     env, store = replace(env, store=counted(env.store, env.clock, figures)), env.store
     enabled, ids = Mounts(mounts), RequestIds(env.entropy)
+    proxies = Proxies(server.trusted_proxies)
     return Assembly(
         env=env,
         store=store,
         mounts=enabled,
         server=server,
-        proxies=Proxies(server.trusted_proxies),
+        proxies=proxies,
         state=state,
         limiter=limiter,
         figures=figures,
         demo=demo,
         tracer=tracer,
         ids=ids,
-        lane=Lane(env, enabled, server, state, figures, ids, traced=tracer.on),
+        lane=Lane(env, enabled, server, state, figures, ids, proxies, traced=tracer.on),
     )
 
 

@@ -9,12 +9,12 @@ from collections.abc import Coroutine, Generator
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lastcall.http.app import Assembly
 from lastcall.http.lane import METHODS, Lane, Shortcut
 from lastcall.http.protocol import IDLE_SECONDS, LimitedProtocol
-from lastcall.http.replies import BODILESS
+from lastcall.http.replies import written
 from lastcall.wire import Reply
 
 MOST_BODY = 16 * 1024
@@ -61,16 +61,17 @@ class Begun:
 class Form:
     """A request that was answered the short way, without its token.
 
-    The parser has read it. Whatever differs from it in a good token alone would be read alike: a
-    token whose hash is known holds nothing that could end a header.
+    The parser has read it. Whatever differs from it in an issued token alone would be read alike:
+    a token whose hash is known holds nothing that could end a header. `asker` is the lane's.
     """
 
-    __slots__ = ("after", "before", "shortcut", "token")
+    __slots__ = ("after", "asker", "before", "shortcut", "token")
 
-    def __init__(self, before: bytes, after: bytes, shortcut: Shortcut) -> None:
+    def __init__(self, before: bytes, after: bytes, shortcut: Shortcut, asker: str | None) -> None:
         self.before, self.after = before, after
         self.token = slice(len(before), -len(after))
         self.shortcut = shortcut
+        self.asker = asker
 
 
 class FastProtocol(LimitedProtocol):
@@ -117,7 +118,10 @@ class FastProtocol(LimitedProtocol):
             cycle: Any = self.cycle
             flow = self._flow
             if not (flow.write_paused or flow.kept or (cycle and not cycle.response_complete)):
-                answer = form.shortcut.good(data[form.token], self.server_state.default_headers)
+                defaults = self.server_state.default_headers
+                answer = form.shortcut.good(data[form.token], defaults)
+                if answer is None:
+                    answer = form.shortcut.refused(data[form.token], defaults, form.asker)
                 if answer is not None:
                     if self.timeout_keep_alive_task is not None:
                         self._unset_keepalive_if_required()
@@ -203,7 +207,15 @@ class FastProtocol(LimitedProtocol):
             return
         if data.endswith(HEAD_END) and data.count(HEAD_END) == 1:
             before, _, after = data.partition(token)
-            self._form = Form(before, after, shortcut)
+            assert self._lane is not None
+            asker = self._lane.asker(self.headers, self.client)
+            self._form = Form(before, after, shortcut, asker)
+
+    def _short(self, lane: Lane, shortcut: Shortcut, token: bytes) -> bytes | None:
+        defaults = self.server_state.default_headers
+        return shortcut.good(token, defaults) or shortcut.refused(
+            token, defaults, lane.asker(self.headers, self.client)
+        )
 
     # --- the hot routes' own handlers ---
 
@@ -215,10 +227,10 @@ class FastProtocol(LimitedProtocol):
         keep_alive = version != "1.0" and parser.should_keep_alive()
         if method == b"GET" and keep_alive and version == "1.1" and not self._parts:
             offered = lane.shortcut(self.url, self.headers)
-            good = offered and offered[0].good(offered[1], self.server_state.default_headers)
-            if good:
+            answer = offered and self._short(lane, *offered)
+            if answer:
                 self._answered = offered
-                self.transport.write(good)
+                self.transport.write(answer)
                 self._done(keep_alive=True)
                 return
         if lane.traced:
@@ -269,20 +281,11 @@ class FastProtocol(LimitedProtocol):
         self.on_response_complete()
 
     def _write(self, reply: Reply, *, keep_alive: bool) -> bool:
-        """As uvicorn writes it; whether the connection goes on."""
-        lines = [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
-        said = False
-        for name, value in reply.headers:
-            lines.append(f"{name.lower()}: {value}\r\n".encode("latin-1"))
-            if name.lower() == "connection":
-                said = said or "close" in value.lower()
-        if reply.status not in BODILESS:
-            lines.append(b"content-length: %d\r\n" % len(reply.body))
-        if not keep_alive and not said:
-            lines.append(b"connection: close\r\n")
-        body = b"" if reply.status in BODILESS else reply.body
-        self.transport.write(b"".join((STATUS_LINE[reply.status], *lines, b"\r\n", body)))
-        return keep_alive and not said
+        """Whether the connection goes on."""
+        defaults = self.server_state.default_headers
+        answer, goes_on = written(reply, defaults, keep_alive=keep_alive)
+        self.transport.write(answer)
+        return goes_on
 
     def _done(self, *, keep_alive: bool) -> None:
         if not keep_alive:

@@ -1,7 +1,7 @@
 """The head of a request: read once, judged before anything else looks at it."""
 
 import re
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,13 +59,7 @@ class RequestIds:
 
 
 def read_head(scope: MutableMapping[str, Any], proxies: Proxies, ids: RequestIds) -> Head:
-    found: dict[str, list[str]] = {}
-    size = 0
-    for raw_name, raw_value in scope["headers"]:
-        size += len(raw_name) + len(raw_value)
-        name = raw_name.decode("latin-1").lower()
-        found.setdefault(name, []).append(raw_value.decode("latin-1").strip(" \t"))
-    headers = {name: tuple(values) for name, values in found.items()}
+    headers, size = by_name(scope["headers"])
     address, port = scope.get("client") or ("", 0)
     hosts = headers.get("host", ())
     peer = Client(
@@ -85,6 +79,17 @@ def read_head(scope: MutableMapping[str, Any], proxies: Proxies, ids: RequestIds
         refusal=_refusal(scope, headers, size, peer),
         traceparent=_traceparent(headers) if proxies.trusts(peer.address) else "",
     )
+
+
+def by_name(raw: Iterable[tuple[bytes, bytes]]) -> tuple[dict[str, tuple[str, ...]], int]:
+    """Headers as they are looked up, and how many bytes they are."""
+    found: dict[str, list[str]] = {}
+    size = 0
+    for raw_name, raw_value in raw:
+        size += len(raw_name) + len(raw_value)
+        name = raw_name.decode("latin-1").lower()
+        found.setdefault(name, []).append(raw_value.decode("latin-1").strip(" \t"))
+    return {name: tuple(values) for name, values in found.items()}, size
 
 
 def _refusal(

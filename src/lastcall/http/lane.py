@@ -12,11 +12,12 @@ import structlog
 
 from lastcall.domain.errors import AuthorityError
 from lastcall.domain.types import TenantId
-from lastcall.http.client import host_name, valid_host
+from lastcall.http.client import Client, Proxies, client_of, host_name, plain, valid_host
 from lastcall.http.facts import Mount, Readiness, ServerFacts
-from lastcall.http.head import RequestIds
+from lastcall.http.head import RequestIds, by_name
 from lastcall.http.mounts import Mounts
-from lastcall.http.replies import DEFAULTS
+from lastcall.http.refusing import Refusal
+from lastcall.http.replies import DEFAULTS, Headers
 from lastcall.metrics import Metrics, RouteTally
 from lastcall.ports import Env
 from lastcall.wire import Hot, Quick, Route
@@ -50,18 +51,27 @@ END = b"".join(f"{name.lower()}: {value}\r\n".encode() for name, value in DEFAUL
 )
 TIMED = 16
 
-Headers = list[tuple[bytes, bytes]]
-
 
 class Shortcut:
     """The short way of one route and tenant: what answers there, and how often it has.
 
-    `answered` are those the figures do not have yet.
+    `answered` are those the figures do not have yet. `refusal` is the short way to say no.
     """
 
-    __slots__ = ("_begin", "_defaults", "_end", "_ids", "_quick", "_state", "_tally", "answered")
+    __slots__ = (
+        *("_begin", "_defaults", "_end", "_ids", "_quick", "_state", "_tally"),
+        *("answered", "refusal"),
+    )
 
-    def __init__(self, quick: Quick, ids: RequestIds, state: Readiness, tally: RouteTally) -> None:
+    def __init__(
+        self,
+        quick: Quick,
+        refusal: Refusal | None,
+        ids: RequestIds,
+        state: Readiness,
+        tally: RouteTally,
+    ) -> None:
+        self.refusal = refusal
         self._quick = quick
         self._ids = ids
         self._state = state
@@ -100,6 +110,12 @@ class Shortcut:
             self._tally.times.note(perf_counter() - started, TIMED)
         return answer
 
+    def refused(self, token: bytes, defaults: Headers, asker: str | None) -> bytes | None:
+        """The whole answer to a token that does not count; None where it takes the handler."""
+        if asker is None or self.refusal is None:
+            return None
+        return self.refusal.answer(token, defaults, asker)
+
     def fold(self) -> int:
         """Tell the figures; how many there were."""
         many, self.answered = self.answered, 0
@@ -118,10 +134,12 @@ class Lane:
         state: Readiness,
         figures: Metrics,
         ids: RequestIds,
+        proxies: Proxies,
         *,
         traced: bool = False,
     ) -> None:
         self.traced = traced
+        self._proxies = proxies
         self._telling = TELLING | {b"traceparent"} if traced else TELLING
         self._env = env
         self._mounts = mounts
@@ -174,6 +192,14 @@ class Lane:
         shortcut = self._at(url, host)
         return None if shortcut is None else (shortcut, token)
 
+    def asker(self, headers: Headers, client: tuple[str, int] | None) -> str | None:
+        """The address a refusal is logged with; None where it is not said the short way."""
+        if self.traced or any(name == b"cookie" for name, _ in headers):
+            return None
+        address, port = client or ("", 0)
+        peer = Client(address=plain(address), port=port, host="", scheme="")
+        return client_of(peer, by_name(headers)[0], self._proxies).address
+
     @property
     def answered(self) -> int:
         """How often the short way was taken since the last folding."""
@@ -203,14 +229,32 @@ class Lane:
             return None
         claimed = self._server.tenant_hosts.get(name)
         tenant = claimed or TenantId(mount.settings.tenant)
-        key = mount.dialect.name, path, tenant, claimed is not None
+        by_host = claimed is not None
+        key = mount.dialect.name, path, tenant, by_host
         if key not in self._ways:
             for route in mount.dialect.routes:
                 if route.path == path and route.quick is not None:
-                    quick = route.quick(self._env, mount.settings, tenant, claimed is not None)
+                    quick = route.quick(self._env, mount.settings, tenant, by_host)
                     tally = self._figures.route(mount.dialect.name, path)
-                    self._ways[key] = Shortcut(quick, self._ids, self._state, tally)
+                    refusal = self._refusal(mount, route, tenant, by_host=by_host)
+                    self._ways[key] = Shortcut(quick, refusal, self._ids, self._state, tally)
         return self._ways.get(key)
+
+    def _refusal(
+        self, mount: Mount, route: Route[Any], tenant: TenantId, *, by_host: bool
+    ) -> Refusal | None:
+        if route.refusing is None:
+            return None
+        return Refusal(
+            route.refusing(self._env, mount.settings, tenant, by_host),
+            clock=self._env.clock,
+            ids=self._ids,
+            state=self._state,
+            figures=self._figures,
+            dialect=mount.dialect.name,
+            path=route.path,
+            tenant=tenant,
+        )
 
 
 def _routes(mounts: Mounts) -> Iterator[tuple[Mount, Route[Any]]]:

@@ -1,13 +1,16 @@
 """Making every answer safe to send, and the few answers no dialect gives."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
 from lastcall.wire import Reply, json_reply
 
+Headers = Sequence[tuple[bytes, bytes]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -58,6 +61,22 @@ def _known(name: str) -> str:
     if not NAME.fullmatch(name):
         raise ValueError(f"header {name!r} holds characters a header cannot hold")
     return name.lower()
+
+
+def written(reply: Reply, defaults: Headers, *, keep_alive: bool) -> tuple[bytes, bool]:
+    """As uvicorn writes it after its own headers, and whether the connection goes on."""
+    lines = [b"%b: %b\r\n" % pair for pair in defaults]
+    said = False
+    for name, value in reply.headers:
+        lines.append(f"{name.lower()}: {value}\r\n".encode("latin-1"))
+        if name.lower() == "connection":
+            said = said or "close" in value.lower()
+    if reply.status not in BODILESS:
+        lines.append(b"content-length: %d\r\n" % len(reply.body))
+    if not keep_alive and not said:
+        lines.append(b"connection: close\r\n")
+    body = b"" if reply.status in BODILESS else reply.body
+    return b"".join((STATUS_LINE[reply.status], *lines, b"\r\n", body)), keep_alive and not said
 
 
 def without(reply: Reply, name: str) -> Reply:

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.session import State, state_of, token_counts
-from lastcall.domain.types import TokenHash
+from lastcall.domain.types import Instant, TokenHash
 from lastcall.metrics.figures import Metrics
 from lastcall.ports import Clock, Found, Store
 
@@ -34,16 +34,16 @@ class _CountedStore:
         except StoreUnavailable:
             self._checks["failed"] += 1
             raise
-        self._checks[self._outcome(found)] += 1
+        self._checks[outcome_of(found, self._clock.now())] += 1
         return found
 
-    def _outcome(self, found: Found | None) -> str:
-        """`unknown`, `disabled`, or the state of the session: live, ended, revoked, idle, ..."""
-        if found is None:
-            return "unknown"
-        if not found.subject.enabled:
-            return "disabled"
-        now = self._clock.now()
-        state = state_of(found.session, now, found.revoked_before)
-        stale = state is State.LIVE and not token_counts(found.session, now)
-        return State.EXPIRED if stale else state
+
+def outcome_of(found: Found | None, now: Instant) -> str:
+    """`unknown`, `disabled`, or the state of the session: live, ended, revoked, idle, ..."""
+    if found is None:
+        return "unknown"
+    if not found.subject.enabled:
+        return "disabled"
+    state = state_of(found.session, now, found.revoked_before)
+    stale = state is State.LIVE and not token_counts(found.session, now)
+    return State.EXPIRED if stale else state

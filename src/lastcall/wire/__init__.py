@@ -6,7 +6,7 @@ finds the dialect's handler and sends its `Reply`, and so can a test or another 
 
 from lastcall.domain.types import iso_time
 from lastcall.wire.call import Call, DialectSettings, Hit, Limiter, TooLarge, TooSlow, Trail
-from lastcall.wire.dialect import Dialect, Handler, Hot, Quick, Route
+from lastcall.wire.dialect import Dialect, Handler, Hot, Quick, Refusing, Route
 from lastcall.wire.reading import (
     Pairs,
     bearer,
@@ -38,6 +38,7 @@ __all__ = [
     "Limiter",
     "Pairs",
     "Quick",
+    "Refusing",
     "Reply",
     "Route",
     "TooLarge",

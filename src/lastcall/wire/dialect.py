@@ -9,7 +9,7 @@ from typing import Generic
 
 from lastcall.domain.errors import AuthorityError
 from lastcall.domain.types import DialectName, TenantId
-from lastcall.ports import Env
+from lastcall.ports import Env, Found
 from lastcall.wire.call import Call, S
 from lastcall.wire.reply import Reply
 
@@ -20,6 +20,19 @@ Quick = Callable[[bytes], bytes | None]
 
 None when only the route's handler can tell. It counts as a use, and raises `AuthorityError`s.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Refusing:
+    """How a bearer token in ASCII is refused without asking the route's handler.
+
+    `found` tells what is known of one that does not count, and None when only the handler can
+    tell; it raises `AuthorityError`s. `reply` is what the handler would answer then to a request
+    with that id, and to one that offers no cookie. It is always the same but for the id.
+    """
+
+    found: Callable[[bytes], Found | None]
+    reply: Callable[[str], Reply]
 
 
 class Hot(Enum):
@@ -38,7 +51,8 @@ class Route(Generic[S]):
     """`methods` as a comma list, a path that may hold `{name}` segments, and who answers.
 
     `quick` makes a short way to the handler's good answer to a GET that offers a bearer token,
-    for the tenant given; the last argument says that the host name alone chose it.
+    for the tenant given; the last argument says that the host name alone chose it. `refusing`
+    makes one to its refusal.
     """
 
     methods: str
@@ -46,6 +60,7 @@ class Route(Generic[S]):
     handler: Handler[S]
     hot: Hot | None = None
     quick: Callable[[Env, S, TenantId, bool], Quick] | None = None
+    refusing: Callable[[Env, S, TenantId, bool], Refusing] | None = None
 
     @property
     def allowed(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import msgspec
 from lastcall.dialects.native.settings import Settings
 from lastcall.domain.types import TenantId
 from lastcall.ports import Env
-from lastcall.wire import Handler, Hot, Quick, Route
+from lastcall.wire import Handler, Hot, Quick, Refusing, Route
 
 LOGIN_REFUSALS = (
     "bad-credentials",
@@ -52,6 +52,7 @@ class Operation:
     headers: tuple[str, ...] = ()
     hot: Hot | None = None
     quick: Callable[[Env, Settings, TenantId, bool], Quick] | None = None
+    refusing: Callable[[Env, Settings, TenantId, bool], Refusing] | None = None
 
     @property
     def changes(self) -> bool:
@@ -60,4 +61,4 @@ class Operation:
     def route(self) -> Route[Settings]:
         """HEAD is answered like GET: no GET here changes anything."""
         methods = "GET,HEAD" if self.method == "GET" else self.method
-        return Route(methods, self.path, self.handler, self.hot, self.quick)
+        return Route(methods, self.path, self.handler, self.hot, self.quick, self.refusing)

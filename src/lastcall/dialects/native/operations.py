@@ -87,6 +87,7 @@ OPERATIONS = (
         headers=services.NAMES_IMPERSONATED,
         hot=Hot.CHECK,
         quick=services.check_at_once,
+        refusing=services.refusing,
     ),
     Operation(
         method="POST",

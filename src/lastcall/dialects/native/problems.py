@@ -20,6 +20,7 @@ from lastcall.wire import Call, Reply, bearer, clear_cookie, iso_time, json_repl
 
 COOKIE = "__Host-lastcall"
 REALM = 'realm="lastcall"'
+INVALID_TOKEN = f'Bearer {REALM}, error="invalid_token"'
 MEDIA_TYPE = "application/problem+json"
 POSITION = "Lastcall-Position"
 """How far on the feed a caller has come, and how far at least an answer has."""
@@ -167,6 +168,17 @@ def refuse(call: Call[Settings], error: AuthorityError) -> Reply:
     return reply.plus(*headers)
 
 
+def token_refused(request_id: str) -> Reply:
+    """What `refuse` says to a bearer token that does not count, where no cookie is offered."""
+    code = NotAuthenticated.code
+    kind = CATALOGUE[code]
+    problem = Problem(
+        type=type_of(code), title=kind.title, status=kind.status, code=code, request_id=request_id
+    )
+    challenge = ("WWW-Authenticate", INVALID_TOKEN)
+    return json_reply(problem, kind.status, content_type=MEDIA_TYPE).plus(challenge)
+
+
 def _code(error: AuthorityError) -> str:
     """The code of the nearest kind of refusal that is in the catalogue."""
     codes = (getattr(kind, "code", "") for kind in type(error).__mro__)
@@ -202,7 +214,7 @@ def _challenge(call: Call[Settings], error: AuthorityError) -> str:
     if isinstance(error, SecondFactorRequired):
         return f'Bearer {REALM}, error="insufficient_user_authentication"'
     offered = isinstance(error, NotAuthenticated) and _offers_bearer(call)
-    return f'Bearer {REALM}, error="invalid_token"' if offered else f"Bearer {REALM}"
+    return INVALID_TOKEN if offered else f"Bearer {REALM}"
 
 
 def _offers_bearer(call: Call[Settings]) -> bool:

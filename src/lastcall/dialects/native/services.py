@@ -5,11 +5,11 @@ from base64 import b64decode
 from collections.abc import Mapping
 from urllib.parse import quote, unquote_plus
 
-from lastcall.authority.at_once import at_once
+from lastcall.authority.at_once import at_once, refused_at_once
 from lastcall.authority.introspect import introspect
 from lastcall.dialects.native.callers import known, tenants
 from lastcall.dialects.native.positions import confirmed, written
-from lastcall.dialects.native.problems import POSITION, REMAINING, BadService
+from lastcall.dialects.native.problems import POSITION, REMAINING, BadService, token_refused
 from lastcall.dialects.native.reading import form_fields
 from lastcall.dialects.native.settings import Service, Settings
 from lastcall.dialects.native.shapes import Actor, Introspection
@@ -20,7 +20,7 @@ from lastcall.domain.session import Session, touched
 from lastcall.domain.token import same
 from lastcall.domain.types import Duration, TenantId
 from lastcall.ports import Env, Found
-from lastcall.wire import Call, Quick, Reply, bearer, json_reply
+from lastcall.wire import Call, Quick, Refusing, Reply, bearer, json_reply
 
 TOKEN_CHARACTERS = "!#$&'*+-.^_`|~"
 """What a header value may hold unchanged besides letters and digits (RFC 9110 5.6.2), less `%`."""
@@ -59,6 +59,12 @@ async def check(call: Call[Settings]) -> Reply:
 def check_at_once(env: Env, settings: Settings, tenant: TenantId, tenant_by_host: bool) -> Quick:
     """`check` for one bearer token and nothing else, when it is good."""
     return at_once(env, tenants(settings, tenant, by_host=tenant_by_host), _text)
+
+
+def refusing(env: Env, settings: Settings, tenant: TenantId, tenant_by_host: bool) -> Refusing:
+    """`check` for one bearer token and nothing else, when it was issued and does not count."""
+    accepted = tenants(settings, tenant, by_host=tenant_by_host)
+    return Refusing(refused_at_once(env, accepted), token_refused)
 
 
 def _text(found: Found) -> bytes:
