@@ -157,7 +157,7 @@ async def gathered(reply: Reply) -> Reply:
         if piece is None:
             break
         pieces.append(piece)
-    return replace(reply, body=b"".join((reply.body, *pieces)), stream=None)
+    return reply.with_(body=b"".join((reply.body, *pieces)), stream=None)
 
 
 def call_of(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
+import msgspec
 import structlog
 
 from lastcall.domain.errors import AuthorityError, Busy
@@ -69,13 +70,12 @@ def build(
     )
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(msgspec.Struct):
     """One request on its way, and what is noted of it. `started` as `perf_counter` tells time."""
 
     head: Head
     started: float
-    trail: Trail = field(default_factory=Trail)
+    trail: Trail = msgspec.field(default_factory=Trail)
     dialect: DialectName = SERVER
     tenant: TenantId | None = None
 
@@ -183,7 +183,7 @@ class Assembly:
             except (TooLarge, TooSlow) as error:
                 if isinstance(error, TooLarge):
                     await discard(receive, limit, DISCARD_SECONDS)
-                reply = replace(dialect.decline(call, error), status=STATUS_OF[type(error)])
+                reply = dialect.decline(call, error).with_(status=STATUS_OF[type(error)])
                 return reply.plus(("Connection", "close"))
         try:
             reply = await dialect.answer(call.with_(body=body) if body else call)

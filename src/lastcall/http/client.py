@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
+
+import msgspec
 
 Headers = Mapping[str, tuple[str, ...]]
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -17,8 +18,7 @@ AUTHORITY = re.compile(rf"({HOST.pattern})(?::([0-9]{{1,5}}))?")
 PAIR = re.compile(r"\s*([A-Za-z]+)\s*=\s*(?:\"([^\"\\]*)\"|([^\s;,\"]+))\s*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Client:
+class Client(msgspec.Struct, frozen=True, kw_only=True):
     """As seen from here or from a trusted proxy; `port` 0 when the proxy does not say."""
 
     address: str
@@ -73,7 +73,7 @@ def client_of(peer: Client, headers: Headers, proxies: Proxies) -> Client:
         return peer
     host = _last(headers, "x-forwarded-host", "host")
     scheme = _last(headers, "x-forwarded-proto", "proto").lower()
-    return replace(
+    return msgspec.structs.replace(
         peer,
         address=named[0],
         port=named[1],

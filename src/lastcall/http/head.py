@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from lastcall.http.client import Client, Proxies, client_of, host_name, plain, valid_host
 from lastcall.http.replies import problem
@@ -21,8 +22,7 @@ TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 METHOD = re.compile(r"[A-Z]{1,20}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, kw_only=True):
     """`refusal` is the answer to a head that no dialect should see. `traceparent` is the one of a
     trusted proxy, which has begun to trace the request; anybody else's is not looked at."""
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -81,7 +80,7 @@ def written(reply: Reply, defaults: Headers, *, keep_alive: bool) -> tuple[bytes
 
 def without(reply: Reply, name: str) -> Reply:
     kept = tuple(pair for pair in reply.headers if pair[0].lower() != name.lower())
-    return replace(reply, headers=kept)
+    return reply.with_(headers=kept)
 
 
 async def send_reply(send: Send, reply: Reply, *, head_only: bool) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -50,8 +49,7 @@ class Limiter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True, kw_only=True):
     """`reset` is when the window ends, in milliseconds since the epoch."""
 
     allowed: bool
@@ -85,8 +83,7 @@ class TooSlow(Invalid):
         super().__init__("body", "did not arrive in time")
 
 
-@dataclass(slots=True)
-class Trail:
+class Trail(msgspec.Struct):
     """What became of a call, for logs and figures: the route it matched and the refusal it met.
 
     `route` is the pattern, never the path, so that it is safe to print and bounded in number.
@@ -98,8 +95,7 @@ class Trail:
     refused: AuthorityError | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call(Generic[S]):
+class Call(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     """One request, as a dialect sees it.
 
     `path` is percent-decoded, `query` still raw. Header names are lower case. `address` and
@@ -113,7 +109,7 @@ class Call(Generic[S]):
     method: str
     path: str
     query: str = ""
-    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    headers: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     body: bytes = b""
     address: str = ""
     port: int = 0
@@ -123,11 +119,11 @@ class Call(Generic[S]):
     request_id: str = ""
     limiter: Limiter
     places: Places | None = None
-    segments: Mapping[str, str] = field(default_factory=dict)
+    segments: Mapping[str, str] = msgspec.field(default_factory=dict)
     allow: tuple[str, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = msgspec.field(default_factory=dict)
     tenant_by_host: bool = False
-    trail: Trail = field(default_factory=Trail)
+    trail: Trail = msgspec.field(default_factory=Trail)
 
     def waiting(self, holder: Holder) -> AbstractContextManager[None]:
         """For a block that waits long. Raises `Busy` when the holder has too many of them."""
@@ -158,4 +154,4 @@ class Call(Generic[S]):
         return jar.get(name)
 
     def with_(self, **changes: Any) -> "Call[S]":
-        return replace(self, **changes)
+        return msgspec.structs.replace(self, **changes)

@@ -1,8 +1,8 @@
 """The reply: what goes back, and the bodies and headers that every wire has."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,8 +21,7 @@ class Holder:
 NOBODY = Holder("account", "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What goes back. Header names and values must not hold control characters.
 
     A `stream` follows the body, piece by piece, for as long as it lasts; it raises nothing, and
@@ -36,7 +35,10 @@ class Reply:
     holder: Holder = NOBODY
 
     def plus(self, *headers: tuple[str, str]) -> "Reply":
-        return replace(self, headers=(*self.headers, *headers))
+        return self.with_(headers=(*self.headers, *headers))
+
+    def with_(self, **changes: Any) -> "Reply":
+        return msgspec.structs.replace(self, **changes)
 
 
 def json_reply(
