@@ -69,6 +69,13 @@ async def test_a_logout_that_asks_for_another_protocol_is_a_logout() -> None:
     ]
 
 
+@pytest.mark.parametrize("target", ["/v1/check", "/livez"])
+async def test_nonsense_behind_an_answer_that_closed_is_not_answered(target: str) -> None:
+    both = await pair()
+    answer = await both.ask(f"GET {target} HTTP/1.1\r\n\r\nnonsense\r\n\r\n".encode())
+    assert statuses(answer) == [400]
+
+
 @pytest.mark.parametrize("target", ["a:1", "/livez", "*"])
 async def test_a_tunnel_is_not_had_and_ends_the_connection(target: str) -> None:
     both = await pair()

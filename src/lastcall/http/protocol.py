@@ -248,6 +248,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
         A complete request before it is answered first, and this then ends the connection.
         """
+        if self.transport.is_closing():
+            return
         unfinished = self._unfinished()
         if unfinished is not None and not unfinished.more_body:
             unfinished.keep_alive = False
