@@ -11,6 +11,7 @@ from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.types import SessionId
 from lastcall.stores.postgres import Server
 from lastcall.stores.postgres.connecting import connect_soon
+from lastcall.stores.postgres.loading import load
 from tests.contract.changes import do
 from tests.contract.gates import until
 from tests.contract.postgres import a_node, nodes_on, shared_url, url
@@ -158,3 +159,25 @@ async def test_who_reads_the_audit_log_when_the_way_is_cut_is_told_in_time(
         await until(lambda: not island.following.silent)
         await do(island, lambda tx: tx.end_session(SessionId("s1"), GONE))
         await island.close()
+
+
+async def test_who_reads_everything_when_the_way_is_cut_gives_up_in_time(
+    url: str, wires: Network
+) -> None:
+    at = urlsplit(url)
+    assert at.port is not None
+    proxy = wires.proxy(at.port)
+    async with nodes_on(url, 1) as [one]:
+        await fill(one, 1)
+    through = url.replace(f":{at.port}", f":{proxy.port}")
+    db = await connect_soon(Server(url=through), "tries")
+    assert (await load(db)).seq == one.position
+    proxy.set(Fault.HOLD)
+    async with asyncio.timeout(3):
+        with pytest.raises(TimeoutError):
+            await load(db, within=0.5)
+    assert db.is_closed()
+    proxy.heal()
+    again = await connect_soon(Server(url=through), "tries")
+    assert (await load(again)).seq == one.position
+    await again.close()

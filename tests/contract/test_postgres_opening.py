@@ -222,3 +222,18 @@ async def test_declaring_it_restored_is_refused_while_somebody_writes(url: str) 
             await db.execute("COMMIT")
         with pytest.raises(StoreUnavailable, match="stop all nodes"):
             await declaring
+
+
+async def test_a_step_that_a_running_node_cannot_work_with_is_not_taken(url: str) -> None:
+    async with nodes_on(url, 1, lease=1.0) as [one]:
+        await fill(one, 1)
+        newer = [*schema.steps(), Step(version=2, readable_by=2, sql="SELECT 1")]
+        async with connected(url) as db:
+            with pytest.raises(SchemaWrong, match="stop all nodes first"):
+                await migrate(db, newer)
+            additive = [*schema.steps(), Step(version=2, readable_by=1, sql="SELECT 1")]
+            assert await migrate(db, additive) == [2]
+            await db.execute("DELETE FROM schema_versions WHERE version = 2")
+            await one.close()
+            assert await migrate(db, newer) == [2]
+            await db.execute("DELETE FROM schema_versions WHERE version = 2")

@@ -7,12 +7,21 @@ from lastcall.domain.audit import Record
 from lastcall.domain.types import Instant
 from lastcall.index import Index
 from lastcall.rows import Table
-from lastcall.stores.postgres.connecting import Db
+from lastcall.stores.postgres.connecting import Db, drop
 from lastcall.stores.postgres.tables import TABLES
 
 TOGETHER = 5_000
 """Rows read at a time; requests that can be answered are, between."""
 
+PIECE = 60.0
+"""Seconds for each piece: a network that is gone says nothing."""
+
+BEGIN = """
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL statement_timeout = 0;
+SET LOCAL idle_in_transaction_session_timeout = '60s';
+SET LOCAL plan_cache_mode = auto;
+"""
 HEAD = """
 SELECT epoch, h.seq, latest, batch FROM feed_head AS h LEFT JOIN feed AS f ON f.seq = h.seq
 """
@@ -28,27 +37,35 @@ class Loaded:
     tip: str | None = None
 
 
-async def load(db: Db) -> Loaded:
-    """All of it from one snapshot, which holds nobody up."""
-    async with db.transaction(isolation="repeatable_read", readonly=True):
-        await db.execute("SET LOCAL statement_timeout = 0")
-        await db.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
-        await db.execute("SET LOCAL plan_cache_mode = auto")
-        epoch, seq, latest, tip = await db.fetchrow(HEAD)
-        index = Index()
-        for kind, table in TABLES.items():
-            if kind is not Record:
-                await _rows(db, table, index)
-        for last, digest in await db.fetch(CHAIN):
-            index.seq, index.digest = last, digest
+async def load(db: Db, within: float = PIECE) -> Loaded:
+    """All of it from one snapshot, which holds nobody up. What fails leaves no connection."""
+    try:
+        await db.execute(BEGIN, timeout=within)
+        loaded = await _loaded(db, within)
+        await db.execute("COMMIT", timeout=within)
+    except BaseException:
+        drop(db)
+        raise
+    return loaded
+
+
+async def _loaded(db: Db, within: float) -> Loaded:
+    epoch, seq, latest, tip = await db.fetchrow(HEAD, timeout=within)
+    index = Index()
+    for kind, table in TABLES.items():
+        if kind is not Record:
+            await _rows(db, table, index, within)
+    for last, digest in await db.fetch(CHAIN, timeout=within):
+        index.seq, index.digest = last, digest
     return Loaded(index, epoch, seq, Instant(latest), tip)
 
 
-async def _rows(db: Db, table: Table, index: Index) -> None:
+async def _rows(db: Db, table: Table, index: Index, within: float) -> None:
     listed = ", ".join(table.names)
     order = ", ".join(table.primary)
-    cursor = await db.cursor(f"SELECT {listed} FROM {table.name} ORDER BY {order}")  # noqa: S608
-    while rows := await cursor.fetch(TOGETHER):
+    sql = f"SELECT {listed} FROM {table.name} ORDER BY {order}"  # noqa: S608
+    cursor = await db.cursor(sql, timeout=within)
+    while rows := await cursor.fetch(TOGETHER, timeout=within):
         for row in rows:
             index.place(row[0], None, table.fact(row))
         await asyncio.sleep(0)

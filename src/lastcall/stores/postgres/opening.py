@@ -97,14 +97,14 @@ async def open_store(
         began = perf_counter()
         if (await schema.version_of(db))[0] == 0:
             await schema.migrate(db)
-        version = await schema.check(db)
+        await schema.check(db)
         await share(db, shared)
         loaded = await load(db)
         if accept_rollback:
             loaded = await revoke_everything(db, loaded, _remembered(watch))
         else:
             await compare(db, loaded, watch.read() if watch is not None else None)
-        await register(db, name, loaded.seq, version)
+        await register(db, name, loaded.seq, len(schema.steps()))
         offset = await _offset(db)
     except TROUBLE as error:
         raise _refused(error, f"{server.shown} cannot be opened") from error

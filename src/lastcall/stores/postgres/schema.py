@@ -25,6 +25,8 @@ table waits behind it."""
 
 READABLE = re.compile(r"-- readable by: (\d+)\n")
 
+RUNNING = "SELECT min(version) FROM followers WHERE lease_until > clock_timestamp()"
+
 VERSIONS = """
 CREATE TABLE IF NOT EXISTS schema_versions (
     version     integer PRIMARY KEY,
@@ -94,14 +96,26 @@ async def check(db: Db, known: Sequence[Step] | None = None) -> int:
     return version
 
 
+async def _spare(db: Db, version: int, missing: Sequence[Step]) -> None:
+    """Raises `SchemaWrong` for a step that a node which runs cannot work with."""
+    oldest = await db.fetchval(RUNNING) if version and missing else None
+    if oldest is not None and any(step.readable_by > oldest for step in missing):
+        raise SchemaWrong(
+            f"a node runs that knows schema {oldest} and cannot work with schema"
+            f" {version + len(missing)}: stop all nodes first"
+        )
+
+
 async def migrate(db: Db, known: Sequence[Step] | None = None) -> Sequence[int]:
-    """Take the missing steps, all in one transaction; their versions."""
+    """Take the missing steps, all in one transaction; their versions. Raises `SchemaWrong` while a
+    node runs that could not go on."""
     async with db.transaction():
         await db.execute(PATIENT)
         await db.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
         version, _ = await version_of(db)
         await db.execute(VERSIONS)
         missing = (steps() if known is None else known)[version:]
+        await _spare(db, version, missing)
         for step in missing:
             await db.execute(step.sql)
             await db.execute(
