@@ -12,7 +12,7 @@ from lastcall.domain.logout import OfTenant
 from lastcall.domain.session import State, state_of
 from lastcall.domain.types import EndReason, Instant, ReceiptId, SessionId
 from lastcall.stores.sqlite import RolledBack, SqliteStore
-from lastcall.stores.sqlite.witness import SLOT
+from lastcall.witness import SLOT
 from tests.contract.gates import StepGate
 from tests.contract.rows import (
     GONE,

@@ -5,7 +5,6 @@ import shutil
 import tempfile
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
@@ -14,7 +13,7 @@ from time import perf_counter
 from lastcall.bench.client import Answers, Lost, ask, request
 from lastcall.bench.furnishing import config_in, fill, token
 from lastcall.bench.report import Load, Report
-from lastcall.bench.serving import Server, served
+from lastcall.bench.serving import Server, pinned, served
 from lastcall.bench.unmeasured import Unmeasured
 
 PAGE = bytes(4_096)
@@ -44,7 +43,7 @@ async def measure(folder: Path, sizes: Sizes, say: Say) -> Report:
     cores = sorted(os.sched_getaffinity(0))
     home = _room(folder)
     try:
-        with _moved_to(cores[-1]):
+        with pinned(cores[-1]):  # the server on another core, where there is one
             return await _measured(home, sizes, cores, say)
     except (Lost, OSError) as error:
         raise Unmeasured(str(error)) from error
@@ -152,14 +151,3 @@ def _syncs(path: Path, seconds: float) -> "array[float]":
             times.append(perf_counter() - began)
     path.unlink()
     return times
-
-
-@contextmanager
-def _moved_to(core: int) -> Iterator[None]:
-    """This process on one core, the server on another where there is one."""
-    mine = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, mine)

@@ -74,7 +74,7 @@ def served(folder: Path, core: int) -> Iterator[Server]:
 
 @contextmanager
 def pinned(core: int) -> Iterator[None]:
-    """Processes that are started in the block stay on this core."""
+    """This process, and those it starts in the block, are on this core."""
     mine = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:

@@ -13,10 +13,3 @@ class NameTaken(StoreUnavailable):
 
 class NotShared(StoreUnavailable):
     """This node lacks something that all nodes must have the same."""
-
-
-class RolledBack(StoreUnavailable):
-    """The database is older than this node has seen it, or another one altogether.
-
-    Sessions ended since then would live again, so nothing is served until an operator decides.
-    """

@@ -25,8 +25,9 @@ from lastcall.stores.postgres.connecting import (
     drop,
     unavailable,
 )
-from lastcall.stores.postgres.errors import NameTaken, RolledBack
+from lastcall.stores.postgres.errors import NameTaken
 from lastcall.stores.postgres.reading import Absorbed, Followed, Name, now, read
+from lastcall.witness import RolledBack
 
 log = structlog.stdlib.get_logger("store")
 

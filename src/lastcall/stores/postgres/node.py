@@ -26,13 +26,13 @@ from lastcall.stores.postgres.body import NoLog
 from lastcall.stores.postgres.connecting import Db, Server
 from lastcall.stores.postgres.distances import Distances
 from lastcall.stores.postgres.doubts import Doubt, Doubts
-from lastcall.stores.postgres.errors import RolledBack
 from lastcall.stores.postgres.following import Following
 from lastcall.stores.postgres.loading import Loaded, load
 from lastcall.stores.postgres.reached import Reached
 from lastcall.stores.postgres.reading import Absorbed, Come, Head, Name, now
 from lastcall.stores.postgres.turns import Step, Turns, Writing, again, no_step
 from lastcall.stores.postgres.witness import Sighting, Witness
+from lastcall.witness import RolledBack
 
 
 class NodeEra:

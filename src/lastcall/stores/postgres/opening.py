@@ -36,12 +36,13 @@ from lastcall.stores.postgres.connecting import (
     close,
     connect,
 )
-from lastcall.stores.postgres.errors import NameTaken, NotShared, RolledBack, SchemaWrong
+from lastcall.stores.postgres.errors import NameTaken, NotShared, SchemaWrong
 from lastcall.stores.postgres.loading import Loaded, load
 from lastcall.stores.postgres.reading import Name, now
 from lastcall.stores.postgres.store import PostgresStore
 from lastcall.stores.postgres.turns import TAKE, Step, no_step
 from lastcall.stores.postgres.witness import Sighting, Witness
+from lastcall.witness import RolledBack
 
 ORIGIN = Origin(dialect=DialectName("store"))
 

@@ -31,8 +31,8 @@ from lastcall.stores.postgres.connecting import (
     unavailable,
 )
 from lastcall.stores.postgres.doubts import Doubt
-from lastcall.stores.postgres.errors import RolledBack
 from lastcall.stores.postgres.reading import Absorbed, Come, Head, read
+from lastcall.witness import RolledBack
 
 log = structlog.stdlib.get_logger("store")
 

@@ -1,18 +1,12 @@
-"""The witness: a small file of the node's own that remembers how far it has seen the database.
-
-Two slots are written in turn, each with its own checksum, so that a torn write leaves the other.
-"""
+"""What a node remembers of the database, in a file of its own."""
 
 import hashlib
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
-from lastcall.stores.postgres.errors import RolledBack
-
-SLOT = 512
+from lastcall import witness
+from lastcall.witness import SLOT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,48 +21,21 @@ class Sighting:
     serial: int
 
 
-class Witness:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file = -1
-        self._slot = 0
+class Witness(witness.Witness[Sighting]):
+    def pack(self, seen: Sighting) -> bytes:
+        body = msgspec.json.encode(seen)
+        return (hashlib.sha256(body).digest()[:16] + body).ljust(SLOT, b" ")
 
-    def read(self) -> Sighting | None:
-        """The newest whole slot; None without a file. Raises `RolledBack` if none is whole."""
-        try:
-            raw = self.path.read_bytes()
-        except FileNotFoundError:
+    def unpack(self, slot: bytes) -> Sighting | None:
+        checksum, body = slot[:16], slot[16:].rstrip(b" ")
+        if not body or hashlib.sha256(body).digest()[:16] != checksum:
             return None
-        slots = (_unpack(raw[start : start + SLOT]) for start in (0, SLOT))
-        seen = max((one for one in slots if one), key=lambda one: one.seq, default=None)
-        if seen is None:
-            raise RolledBack(f"{self.path} cannot be read, so nothing vouches for the database")
-        return seen
+        return msgspec.json.decode(body, type=Sighting)
 
-    def begin(self, seen: Sighting) -> None:
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        for _ in range(2):
-            self.write(seen)
-        os.fsync(self._file)
-
-    def write(self, seen: Sighting) -> None:
-        self._slot = 1 - self._slot
-        os.pwrite(self._file, _pack(seen), self._slot * SLOT)
+    def how_far(self, seen: Sighting) -> int:
+        return seen.seq
 
     def close(self) -> None:
         if self._file >= 0:
-            os.fsync(self._file)
-            os.close(self._file)
-            self._file = -1
-
-
-def _pack(seen: Sighting) -> bytes:
-    body = msgspec.json.encode(seen)
-    return (hashlib.sha256(body).digest()[:16] + body).ljust(SLOT, b" ")
-
-
-def _unpack(slot: bytes) -> Sighting | None:
-    checksum, body = slot[:16], slot[16:].rstrip(b" ")
-    if not body or hashlib.sha256(body).digest()[:16] != checksum:
-        return None
-    return msgspec.json.decode(body, type=Sighting)
+            self.sync()
+        super().close()

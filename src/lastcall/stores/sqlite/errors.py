@@ -9,10 +9,3 @@ class StoreInUse(StoreUnavailable):
 
 class NotOurs(StoreUnavailable):
     """The file is no database of Lastcall, or one of a newer version."""
-
-
-class RolledBack(StoreUnavailable):
-    """The database is older than its witness, or has another history: a backup, or a torn disk.
-
-    Sessions ended since then would live again, so nothing is served until an operator decides.
-    """

@@ -12,9 +12,10 @@ import apsw
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.types import Instant
 from lastcall.index import Index
-from lastcall.stores.sqlite.errors import NotOurs, RolledBack, StoreInUse
+from lastcall.stores.sqlite.errors import NotOurs, StoreInUse
 from lastcall.stores.sqlite.loading import highest_serial
 from lastcall.stores.sqlite.witness import Sighting
+from lastcall.witness import RolledBack
 
 APPLICATION_ID = 0x4C43_414C
 """Marks the file as ours, for `file` and for us: "LCAL"."""

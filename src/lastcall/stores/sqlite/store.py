@@ -19,10 +19,10 @@ from lastcall.index import Change, Index, IndexStore, IndexTransaction, Loading
 from lastcall.ports import Observer
 from lastcall.stores.sqlite import opening
 from lastcall.stores.sqlite.agents import forget_unused
-from lastcall.stores.sqlite.errors import RolledBack
 from lastcall.stores.sqlite.loading import Progress, load
 from lastcall.stores.sqlite.witness import Sighting, Witness
 from lastcall.stores.sqlite.writer import CHECKPOINT_PAGES, Step, Writer
+from lastcall.witness import RolledBack
 
 ORIGIN = Origin(dialect=DialectName("store"))
 ROLLBACK = "the database was rolled back"
