@@ -112,11 +112,11 @@ class IndexStore:
 
     def _newest(self, token: TokenHash, held: Held | None) -> int:
         """The ticket of the newest fact about a token that is not durable; 0 when there is none."""
-        newest = self._undurable.get(token, 0)
+        known = self._undurable.get
+        newest = known(token, 0)
         if held is not None:
             tenant = held.tenant
-            for key in scope_keys(held.session):
-                newest = max(newest, self._undurable.get((tenant, key), 0))
+            newest = max(newest, *(known((tenant, key), 0) for key in scope_keys(held.session)))
         return newest
 
     async def find(self, token: TokenHash) -> Found | None:
@@ -203,11 +203,9 @@ class IndexStore:
             raise
 
     def _last_uses(self, changes: Sequence[Change]) -> list[Touched]:
-        """Those of sessions that end together, to be written before their ends."""
-        if not self._uses:
-            return []
-        ends = (change.rows for change in changes if isinstance(change, EndedTogether))
-        return [_use(held) for held in chain.from_iterable(ends) if held in self._uses]
+        """Those of many that end together, to be written before their ends; few bring theirs."""
+        many = [one.rows for one in changes if isinstance(one, EndedTogether) and not one.few]
+        return [_use(held) for held in chain.from_iterable(many) if held in self._uses]
 
     def _submit(self, changes: Sequence[Change]) -> None:
         ticket = self._submitted + 1

@@ -46,6 +46,10 @@ class Touched:
     at: Instant
 
 
+FEW = 3
+"""Rows that one statement each ends more quickly than one statement that takes a list."""
+
+
 @dataclass(frozen=True, slots=True)
 class EndedTogether:
     """Sessions that one revocation ended, in the order of their serials.
@@ -56,6 +60,11 @@ class EndedTogether:
     tenant: TenantId
     end: End
     rows: Sequence[Held]
+
+    @property
+    def few(self) -> bool:
+        """Whether they are written one by one, each with its last use."""
+        return len(self.rows) <= FEW
 
     @property
     def serials(self) -> list[Serial]:

@@ -24,7 +24,7 @@ UPDATE sessions SET ended_at = ?, ended_why = ?, ended_by = ?, last_seen = ?
 WHERE tenant = ? AND serial = ? AND ended_at IS NULL
 """
 END_ONE = """
-UPDATE sessions SET ended_at = ?, ended_why = ?, ended_by = ?
+UPDATE sessions SET last_seen = max(last_seen, ?), ended_at = ?, ended_why = ?, ended_by = ?
 WHERE tenant = ? AND serial = ? AND ended_at IS NULL
 """
 END_TOGETHER = """
@@ -42,9 +42,6 @@ UPDATE deliveries SET
     settled_at = ?, last_status = ?, last_error = ?, until = ?
 WHERE tenant = ? AND receipt = ? AND id = ?
 """
-
-FEW = 3
-"""Rows that one statement each ends more quickly than one statement that takes a list."""
 
 
 class OutOfStep(Exception):
@@ -93,7 +90,7 @@ def statements(changes: Iterable[Change], agents: Agents) -> list[Statement]:
     try:
         found: list[Statement] = []
         for change in changes:
-            if isinstance(change, EndedTogether) and len(change.rows) <= FEW:
+            if isinstance(change, EndedTogether) and change.few:
                 found += _one_by_one(change)
             else:
                 found.append(_changing(change, agents))
@@ -155,8 +152,8 @@ CHANGED: dict[type, Callable[[Any], Statement]] = {
 
 def _one_by_one(ended: EndedTogether) -> Iterable[Statement]:
     end = ended.end
-    for serial in ended.serials:
-        yield END_ONE, (end.at, end.why, end.by, ended.tenant, serial)
+    for held in ended.rows:
+        yield END_ONE, (held.last_seen, end.at, end.why, end.by, ended.tenant, held.serial)
 
 
 def _together(ended: EndedTogether) -> Statement:
