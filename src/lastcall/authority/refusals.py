@@ -1,7 +1,7 @@
 """How a refused request is remembered: one audit record, whatever the verb had begun undone."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from types import TracebackType
 
 from lastcall.domain.access import Caller
 from lastcall.domain.audit import Action, Outcome, event_by
@@ -17,40 +17,60 @@ LONGEST = 128
 """Characters of a target that are kept: any caller can name what is not there."""
 
 
-@asynccontextmanager
-async def refusals(
-    env: Env,
-    caller: Caller,
-    action: Action,
-    target: str = "",
-    detail: Mapping[str, str] | None = None,
-) -> AsyncIterator[None]:
+class refusals:  # noqa: N801 - read as a word, like contextlib.suppress
     """Record a refusal raised inside, in a transaction of its own, and let it go on.
 
     Of a lock only the first refusal is: what nobody has to log in for must not fill the disk.
     """
-    try:
-        yield
-    except NOT_RECORDED:
-        raise
-    except AuthorityError as error:
-        if isinstance(error, LockedOut) and not error.first:
-            raise
+
+    __slots__ = ("_action", "_caller", "_detail", "_env", "_target")
+
+    def __init__(
+        self,
+        env: Env,
+        caller: Caller,
+        action: Action,
+        target: str = "",
+        detail: Mapping[str, str] | None = None,
+    ) -> None:
+        self._env = env
+        self._caller = caller
+        self._action = action
+        self._target = target
+        self._detail = detail
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, AuthorityError) and _worth_recording(error):
+            await self._record(error)
+
+    async def _record(self, error: AuthorityError) -> None:
+        env, target = self._env, self._target
         hashed = hash_token(target.partition(":")[2].partition(" ")[0])
         is_token = await env.store.find(hashed) is not None
-        async with env.store.transaction(caller.tenant) as tx:
+        async with env.store.transaction(self._caller.tenant) as tx:
             is_token = is_token or await tx.session_with_refresh(hashed) is not None
             event = event_by(
-                caller,
+                self._caller,
                 env.clock.now(),
-                action,
+                self._action,
                 Outcome.REFUSED,
                 target=_shown(target, is_token=is_token),
                 code=error.code,
-                detail={"detail": error.detail, **(detail or {})},
+                detail={"detail": error.detail, **(self._detail or {})},
             )
             await tx.record(event)
-        raise
+
+
+def _worth_recording(error: AuthorityError) -> bool:
+    return not isinstance(error, NOT_RECORDED) and (not isinstance(error, LockedOut) or error.first)
 
 
 def _shown(target: str, *, is_token: bool) -> str:

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NewType
 
 TenantId = NewType("TenantId", str)
@@ -38,8 +39,14 @@ def later(at: Instant, by: Duration) -> Instant:
 
 def iso_time(at: int) -> str:
     """`2026-11-21T05:04:03.210Z` for milliseconds since the epoch."""
-    moment = datetime.fromtimestamp(at / 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
+    second, beyond = divmod(at, 1_000)
+    return f"{_iso_second(second)}.{beyond:03d}Z"
+
+
+@lru_cache(maxsize=1_024)
+def _iso_second(second: int) -> str:
+    """Most of what is told has happened just now, and so in the same few seconds."""
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

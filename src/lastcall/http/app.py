@@ -154,25 +154,28 @@ class Assembly:
                 await discard(body, self.server.max_body, DISCARD_SECONDS)
             return head.refusal.plus(("Connection", "close"))
         mount = self.mounts.of_host(head.host_name)
-        if mount is None:
-            reply = await operation(
-                head.path,
-                head.method,
-                self.store,
-                self.state,
-                self.figures,
-                self.demo,
-                self.env.clock,
-            )
+        if mount is None and head.path in PATHS:
+            reply = await self._of_the_server(head)
             if reply is not None:
                 asked.trail.route = head.path
                 return reply
-            mount = self.mounts.of_path(head.path)
+        mount = mount or self.mounts.of_path(head.path)
         if mount is None:
             return problem(404, "Not Found")
         call = self._call(head, asked.trail, mount)
         asked.dialect, asked.tenant = mount.dialect.name, call.tenant
         return await self._ask(mount, call, head, body)
+
+    async def _of_the_server(self, head: Head) -> Reply | None:
+        return await operation(
+            head.path,
+            head.method,
+            self.store,
+            self.state,
+            self.figures,
+            self.demo,
+            self.env.clock,
+        )
 
     async def _ask(self, mount: Mount, call: Call[Any], head: Head, body: Receive | bytes) -> Reply:
         dialect = mount.dialect

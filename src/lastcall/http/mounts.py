@@ -23,6 +23,8 @@ class Mounts:
             for prefix in mount.dialect.prefixes
         ]
         self._prefixes = sorted(prefixes, key=lambda pair: -len(pair[0]))
+        routes = {route.path for mount in enabled for route in mount.dialect.routes}
+        self._known = {path: self._of_prefix(path) for path in routes if "{" not in path}
 
     def all(self) -> Sequence[Mount]:
         return self._all
@@ -31,6 +33,9 @@ class Mounts:
         return self._hosts.get(host_name)
 
     def of_path(self, path: str) -> Mount | None:
+        return self._known[path] if path in self._known else self._of_prefix(path)
+
+    def _of_prefix(self, path: str) -> Mount | None:
         folded = path.lower()
         for prefix, mount in self._prefixes:
             asked = folded if mount.dialect.fold_case else path

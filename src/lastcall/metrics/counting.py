@@ -22,6 +22,7 @@ class _CountedStore:
         self.peek = store.peek
         self.era = store.era
         self.touch = store.touch
+        self.transaction = store.transaction
         self._clock = clock
         self._checks = metrics.checks
 
