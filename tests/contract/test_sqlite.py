@@ -13,12 +13,13 @@ import apsw
 import pytest
 
 from lastcall.domain.errors import Invalid, StoreUnavailable
+from lastcall.domain.factor import Factor, Method
 from lastcall.domain.logout import OfDialect, OfSubject, OneSession
 from lastcall.domain.types import HOUR, Instant, ReceiptId, SessionId
 from lastcall.index import IndexStore
 from lastcall.stores.sqlite import NotOurs, SqliteStore, StoreInUse, opening
 from lastcall.stores.sqlite.loading import load
-from tests.contract.changes import add, do, fill_with_everything, finds
+from tests.contract.changes import A_SEAT, add, do, fill_with_everything, finds
 from tests.contract.gates import StepGate, turns, until
 from tests.contract.rows import (
     APP,
@@ -278,6 +279,30 @@ async def test_texts_many_sessions_share_are_on_disk_once(path: Path) -> None:
         await add(store, a_session(6, user_agent="another"))
     with closing(apsw.Connection(str(path))) as db:
         assert db.execute("SELECT count(*) FROM agents").get == 2
+
+
+async def test_what_few_sessions_have_is_read_again(path: Path) -> None:
+    """One at a time: at the start the row of a session that has none of it takes the short way."""
+    plain = (Factor(method=Method.PASSWORD, at=NOW),)
+    rare: tuple[dict[str, Any], ...] = (
+        {},
+        {"factors": ()},
+        {"factors": (*plain, Factor(method=Method.TOTP, at=NOW, context="here"))},
+        {"participants": (A_SEAT,)},
+        {"token_expires": NOW},
+        {"refresh_hash": hashed("r")},
+        {"spent": (hashed("s"), hashed("t"))},
+        {"impersonator": BOB},
+        {"created": 2**62, "expires": 2**62, "last_seen": -(2**63)},
+        {"idle": None, "ended": GONE},
+    )
+    async with opened(path) as store:
+        await fill(store, 0)
+        for number, more in enumerate(rare, 1):
+            await add(store, a_session(number, **{"factors": plain, "participants": (), **more}))
+        before = snapshot(store.index)
+    async with opened(path) as store:
+        assert snapshot(store.index) == before
 
 
 async def test_uses_of_sessions_that_end_together_are_not_lost(path: Path) -> None:
