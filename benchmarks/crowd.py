@@ -4,25 +4,15 @@ import asyncio
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.house import SLICE, TENANT, house, token
+from benchmarks.house import SLICE, TENANT, house
+from lastcall.bench import furnishing
 from lastcall.domain.factor import Factor, Method
 from lastcall.domain.session import Session
 from lastcall.domain.subject import Subject
-from lastcall.domain.token import hash_token
-from lastcall.domain.types import (
-    DAY,
-    HOUR,
-    DialectName,
-    Duration,
-    Instant,
-    Kind,
-    Serial,
-    SessionId,
-    SubjectId,
-    later,
-)
+from lastcall.domain.types import DialectName, Instant, Kind, Serial
 from lastcall.main import Backends
 
 EACH = 10
@@ -62,17 +52,8 @@ async def gather(backends: Backends, sessions: int) -> None:
 
 
 def _person(number: int, now: Instant) -> Subject:
-    return Subject(
-        id=SubjectId(f"u_{number:016d}"),
-        tenant=TENANT,
-        username=f"person{number}",
-        password_hash="$argon2id$v=19$m=19456,t=2,p=1$" + f"{number:022d}$" + f"{number:043d}",
-        role="monitor",
-        version=Serial(0),
-        created=now,
-        changed=now,
-        email=f"person{number}@example.com",
-    )
+    known = "$argon2id$v=19$m=19456,t=2,p=1$" + f"{number:022d}$" + f"{number:043d}"
+    return replace(furnishing.subject(number, now), password_hash=known)
 
 
 def _login(backends: Backends, number: int, serial: Serial, now: Instant) -> Session:
@@ -80,12 +61,8 @@ def _login(backends: Backends, number: int, serial: Serial, now: Instant) -> Ses
     agent = _agent(chance)
     dialect, kind = WIRES[chance % len(WIRES)]
     proven = Factor(method=Method.PASSWORD, at=Instant(now - chance % 90))
-    return Session(
-        id=SessionId(f"s{number:016d}"),
-        tenant=TENANT,
-        subject=SubjectId(f"u_{number // EACH:016d}"),
-        token_hash=hash_token(token(number)),
-        serial=serial,
+    return replace(
+        furnishing.session(number // EACH, number, serial, now),
         dialect=dialect,
         kind=kind,
         address=".".join(str(chance >> place & 255) for place in (32, 24, 16, 8)),
@@ -94,10 +71,6 @@ def _login(backends: Backends, number: int, serial: Serial, now: Instant) -> Ses
         user_agent=agent,
         device=backends.env.device_of(agent),
         factors=(proven,),
-        created=now,
-        last_seen=now,
-        idle=Duration(HOUR),
-        expires=later(now, DAY),
     )
 
 

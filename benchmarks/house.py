@@ -3,38 +3,26 @@
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lastcall.authority.sweep import sweep
+from lastcall.bench import furnishing
 from lastcall.domain.client import Client
 from lastcall.domain.origin import Origin
-from lastcall.domain.session import Device, Participant, Session
+from lastcall.domain.session import Participant, Session
 from lastcall.domain.subject import Subject
-from lastcall.domain.token import digest_password, hash_token
-from lastcall.domain.types import (
-    DAY,
-    HOUR,
-    ClientId,
-    DialectName,
-    Duration,
-    Instant,
-    Kind,
-    Serial,
-    SessionId,
-    SubjectId,
-    TenantId,
-    later,
-)
+from lastcall.domain.token import digest_password
+from lastcall.domain.types import ClientId, DialectName, Instant, Serial, SessionId, TenantId
 from lastcall.main import Backends, configured, opened
 from lastcall.outward import sealed_sid
 from lastcall.ports import Entropy
 
-TENANT = TenantId("default")
+TENANT = furnishing.TENANT
+token = furnishing.token
 OTHER = TenantId("other")
 OTHER_HOST = "other.example"
 ORIGIN = Origin(dialect=DialectName("native"), address="192.0.2.7", port=40_000, host="login")
-AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 SLICE = 1_000
 """Rows written in one transaction while a house is furnished."""
 
@@ -120,11 +108,6 @@ def mint(entropy: Entropy, _id: SessionId, _expires: Instant) -> str:
     return f"lct_{entropy.bytes(32).hex()}"
 
 
-def token(number: int) -> str:
-    """Of the length and the look of a real one."""
-    return f"lct_{number:043d}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crowd:
     """Sessions and the people who hold them, in turns; the numbers of both begin at `first`."""
@@ -155,43 +138,22 @@ async def fill(backends: Backends, crowd: Crowd) -> None:
 def _subject(
     backends: Backends, number: int, tenant: TenantId = TENANT, role: str = "monitor"
 ) -> Subject:
-    now = backends.env.clock.now()
-    return Subject(
-        id=SubjectId(f"u_{number:016d}"),
-        tenant=tenant,
-        username=f"person{number}",
-        password_hash=digest_password(f"password of {number}"),
-        role=role,
-        version=Serial(0),
-        created=now,
-        changed=now,
-        email=f"person{number}@example.com",
-    )
+    password = digest_password(f"password of {number}")
+    somebody = furnishing.subject(number, backends.env.clock.now())
+    return replace(somebody, tenant=tenant, password_hash=password, role=role)
 
 
 def _session(
     backends: Backends, number: int, subject: Subject, serial: Serial, clients: Sequence[Client]
 ) -> Session:
-    now = backends.env.clock.now()
     vault = backends.env.vault
-    return Session(
-        id=SessionId(f"s{number:016d}"),
+    login = furnishing.session(0, number, serial, backends.env.clock.now())
+    return replace(
+        login,
         tenant=subject.tenant,
         subject=subject.id,
-        token_hash=hash_token(token(number)),
-        serial=serial,
-        dialect=ORIGIN.dialect,
-        kind=Kind.API,
         address=ORIGIN.address,
-        port=ORIGIN.port,
         host=ORIGIN.host,
-        user_agent=AGENT,
-        device=Device(type="desktop", name="Firefox", version="128.0", os_name="Linux"),
-        factors=(),
-        created=now,
-        last_seen=now,
-        idle=Duration(HOUR),
-        expires=later(now, DAY),
         participants=tuple(
             Participant(
                 client=client.id, sid=sealed_sid(vault, client.id, f"sid-{number}"), account=""

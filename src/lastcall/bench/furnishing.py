@@ -66,16 +66,19 @@ async def fill(config: Path, sessions: int) -> None:
 
 async def _add(tx: Transaction, number: int, now: Instant) -> None:
     person, another = divmod(number, EACH)
-    subject = SubjectId(f"u_{person:016d}")
     if not another:
-        await tx.add_subject(_subject(subject, person, now))
-    serial = await tx.next_serial()
-    await tx.add_session(_session(subject, number, serial, now))
+        await tx.add_subject(subject(person, now))
+    await tx.add_session(session(person, number, await tx.next_serial(), now))
 
 
-def _subject(id: SubjectId, number: int, now: Instant) -> Subject:
+def subject_id(number: int) -> SubjectId:
+    return SubjectId(f"u_{number:016d}")
+
+
+def subject(number: int, now: Instant) -> Subject:
+    """Somebody who cannot log in with a password."""
     return Subject(
-        id=id,
+        id=subject_id(number),
         tenant=TENANT,
         username=f"person{number}",
         password_hash="",
@@ -87,11 +90,12 @@ def _subject(id: SubjectId, number: int, now: Instant) -> Subject:
     )
 
 
-def _session(subject: SubjectId, number: int, serial: Serial, now: Instant) -> Session:
+def session(person: int, number: int, serial: Serial, now: Instant) -> Session:
+    """A session of that person, with the token of its number."""
     return Session(
         id=SessionId(f"s{number:016d}"),
         tenant=TENANT,
-        subject=subject,
+        subject=subject_id(person),
         token_hash=hash_token(token(number)),
         serial=serial,
         dialect=DialectName("native"),
