@@ -37,6 +37,8 @@ SERVER = ("uvicorn", "uvicorn.error", "uvicorn.asgi")
 
 def shown(text: str, longest: int = LONGEST) -> str:
     """Text that is safe in a terminal and in a file: every trick is spelt out, none is played."""
+    if len(text) <= longest and text.isascii() and text.isprintable():
+        return text
     cut = text[: longest + 1]
     cut = cut if len(cut) <= longest else cut[:longest] + "..."
     return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", cut)

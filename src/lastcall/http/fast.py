@@ -52,10 +52,10 @@ class Begun:
     response_complete = False
     disconnected = False
     more_body = False
+    message_event = asyncio.Event()  # nobody waits for it: the body is all there
 
     def __init__(self, *, keep_alive: bool) -> None:
         self.keep_alive = keep_alive
-        self.message_event = asyncio.Event()
 
 
 class Form:
