@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain, islice
 from types import TracebackType
 from typing import Protocol
 from uuid import uuid4
+
+import msgspec
 
 from lastcall.domain.audit import Record
 from lastcall.domain.delivery import Delivery, DeliveryId, DeliveryState
@@ -54,15 +55,14 @@ class Log(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Ticket:
+class Ticket(msgspec.Struct):
     """Changes on their way to the disk, and who waits for them."""
 
     about: Sequence[Concern]
     doubtful: Sequence[Mark]
     records: Sequence[Record]
     owed: bool
-    waiters: list[asyncio.Future[None]] = field(default_factory=list)
+    waiters: list[asyncio.Future[None]] = msgspec.field(default_factory=list)
 
 
 class IndexStore:

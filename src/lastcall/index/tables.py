@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar, assert_never
+
+import msgspec
 
 from lastcall.domain.attempts import Code, Strikes
 from lastcall.domain.audit import GENESIS, Record
@@ -28,8 +30,7 @@ Fact = Subject | Session | Receipt | Strikes | Code | Record | OutboxFact | Inte
 F = TypeVar("F", Subject, Session, Receipt, Strikes, Code)
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(msgspec.Struct, frozen=True):
     """One row before and after; None where it did not or does not exist."""
 
     tenant: TenantId
@@ -37,8 +38,7 @@ class Changed:
     after: Fact | None
 
 
-@dataclass(frozen=True, slots=True)
-class Touched:
+class Touched(msgspec.Struct, frozen=True):
     """The last use of a session, to be written only if the session has not ended."""
 
     tenant: TenantId
@@ -50,8 +50,7 @@ FEW = 3
 """Rows that one statement each ends more quickly than one statement that takes a list."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndedTogether:
+class EndedTogether(msgspec.Struct, frozen=True):
     """Sessions that one revocation ended, in the order of their serials.
 
     No check depends on it: the revocation refuses them all, from before this change or with it.

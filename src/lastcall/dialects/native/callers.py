@@ -1,6 +1,6 @@
 """Who calls the native API: bearer token or browser cookie, and what a cookie needs beside it."""
 
-from dataclasses import dataclass
+import msgspec
 
 from lastcall.authority.refusals import refusals
 from lastcall.authority.validate import validate
@@ -20,16 +20,14 @@ PREFIX = "lct_"
 """So that a token that leaks is known for one by those who look for leaks."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offered:
+class Offered(msgspec.Struct, frozen=True, kw_only=True):
     """What was presented. A bearer token goes before a cookie; the query is never looked at."""
 
     token: str
     by_cookie: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(msgspec.Struct, frozen=True, kw_only=True):
     """Who it turned out to be, and the session that says so."""
 
     caller: Caller

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import chain
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from time import perf_counter
 
 import apsw
+import msgspec
 
 from lastcall.domain.audit import Record
 from lastcall.domain.errors import StoreUnavailable
@@ -37,8 +37,7 @@ Step = Callable[[str], None]
 """Told what a commit has come to; a test may stop, fail or end the process there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One transaction on its way, and how far the database has come with it."""
 
     ticket: int
