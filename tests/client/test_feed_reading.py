@@ -140,6 +140,7 @@ async def test_what_is_no_answer_is_not_taken_for_a_refusal(
     assert "the-token" not in str(told.value)
 
 
+@pytest.mark.slow
 async def test_questions_that_wait_leave_room_for_the_lease_and_the_feed() -> None:
     """An authority that is slow to answer questions is not for that reason taken for gone."""
     asked = 0

@@ -251,6 +251,7 @@ async def test_who_watches_is_let_go_when_it_cannot_be_known() -> None:
         assert await asyncio.wait_for(watching, 2) is Verdict.UNKNOWN
 
 
+@pytest.mark.slow
 async def test_however_many_watch_all_are_let_go_when_nobody_knows_any_more() -> None:
     """Questions wait for their turn; what goes on for thousands must not go on meanwhile."""
     authority = Unanswering()

@@ -98,7 +98,6 @@ def test_what_is_loaded_is_not_gone_through_again() -> None:
         assert gc.get_threshold() > usual
         assert gc.isenabled()
     finally:
-        gc.unfreeze()
         gc.set_threshold(*usual)
 
 
