@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lastcall.domain.types import Instant
-from lastcall.machine import SystemClock, SystemEntropy, settle_memory
+from lastcall.machine import SystemClock, SystemEntropy, look_through_new, settle_memory
 from tests.contract.authenticator import AT, ClockContract, EntropyContract
 
 MS = 1_000_000  # nanoseconds
@@ -97,6 +97,18 @@ def test_what_is_loaded_is_not_gone_through_again() -> None:
         assert gc.get_freeze_count() > len(loaded)
         assert gc.get_threshold() > usual
         assert gc.isenabled()
+    finally:
+        gc.set_threshold(*usual)
+
+
+def test_what_is_new_is_looked_through_while_it_is_little() -> None:
+    usual = gc.get_threshold()
+    gc.set_threshold(1_000_000)
+    try:
+        new: list[list[int]] = [[] for _ in range(1_000)]
+        assert gc.get_count()[0] >= len(new)
+        look_through_new()
+        assert gc.get_count()[0] < len(new)
     finally:
         gc.set_threshold(*usual)
 

@@ -15,12 +15,12 @@ import pytest
 
 from lastcall.domain.errors import Invalid, StoreUnavailable
 from lastcall.domain.factor import Factor, Method
-from lastcall.domain.logout import OfDialect, OfSubject, OneSession
-from lastcall.domain.types import HOUR, Instant, ReceiptId, SessionId
+from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Scope
+from lastcall.domain.types import DAY, HOUR, Instant, ReceiptId, SessionId
 from lastcall.index import IndexStore
 from lastcall.stores.sqlite import NotOurs, SqliteStore, StoreInUse, opening
 from lastcall.stores.sqlite.loading import load
-from tests.contract.changes import A_SEAT, add, do, fill_with_everything, finds
+from tests.contract.changes import A_SEAT, add, do, fill_with_everything, finds, undone
 from tests.contract.gates import StepGate, turns, until
 from tests.contract.rows import (
     APP,
@@ -29,6 +29,7 @@ from tests.contract.rows import (
     NOW,
     ONE,
     TWO,
+    WEB,
     a_revocation,
     a_session,
     a_subject,
@@ -326,6 +327,45 @@ async def test_uses_of_sessions_that_end_together_are_not_lost(path: Path) -> No
         before = snapshot(store.index)
     async with opened(path) as store:
         assert snapshot(store.index) == before
+
+
+@pytest.mark.parametrize(
+    ("scope", "left"),
+    [
+        (OfTenant(), set()),
+        (OfTenant(keep=SessionId("s14")), {14}),
+        (OfDialect(dialect=WEB), set(range(3, 41, 3))),
+    ],
+)
+async def test_a_slice_is_on_disk_what_it_is_in_memory(
+    path: Path, scope: Scope, left: set[int]
+) -> None:
+    """Whatever lies between its rows: ended before, gone, undone, another's, not in the scope."""
+    async with opened(path) as store:
+        await fill(store, 9, TWO)
+        async with store.transaction(ONE) as tx:
+            await tx.add_subject(a_subject("ann"))
+            for number in range(1, 41):
+                await serials_up_to(tx, number)
+                await tx.add_session(a_session(number, dialect=WEB if number % 3 else APP))
+            for number in (2, 8, 11):
+                await tx.end_session(SessionId(f"s{number}"), GONE)
+            assert await tx.prune(Instant(NOW + 1), Instant(NOW + 2 * DAY), 2) == 2
+        await undone(store, lambda tx: tx.add_session(a_session(41)))
+        rule = a_revocation(42, scope)
+        async with store.transaction(ONE) as tx:
+            await serials_up_to(tx, 42)
+            await tx.add_revocation(rule)
+        more = True
+        while more:
+            async with store.transaction(ONE) as tx:
+                await tx.end_sessions(rule, 6)
+                more = await tx.more_to_end(rule)
+        before = snapshot(store.index)
+    async with opened(path) as store:
+        assert snapshot(store.index) == before
+        assert {number for number in range(1, 41) if await finds(store, number)} == left
+        assert await store.live_sessions() == len(left) + 9
 
 
 async def test_a_database_of_before_is_brought_up_to_date(path: Path) -> None:

@@ -20,9 +20,9 @@ class Changes:
         self._index.place(self.tenant, before, after)
         self.changes.append(Changed(self.tenant, before, after))
 
-    def _end_together(self, rows: Sequence[Held], end: End) -> None:
+    def _end_together(self, rows: Sequence[Held], end: End, *, alone: bool) -> None:
         if rows:
-            ended = EndedTogether(self.tenant, end, rows)
+            ended = EndedTogether(self.tenant, end, rows, alone)
             self._index.end_together(ended)
             self.changes.append(ended)
 

@@ -152,12 +152,16 @@ class Shelf:
     def end_together(self, rows: Sequence[Held], end: End) -> None:
         """End these, which have not ended."""
         whose: dict[SubjectId, list[Held]] = {}
-        for held in rows:
-            whose.setdefault(held.subject, []).append(held)
-            sitter = self._sitter(held) if self.sitting else None
+        for held in rows if self.sitting else ():
+            sitter = self._sitter(held)
             if sitter is not None:
                 self.sitting.take(sitter, held)
-            held.end(end)
+        for held in rows:
+            whose.setdefault(held.subject, []).append(held)
+            if type(held.own) is bytes:  # as `end` does, and a call less
+                held.ended = end
+            else:
+                held.end(end)
         for subject, some in whose.items():
             self.unended.take(subject, *some)
             self.over.add(subject, *some)
@@ -181,13 +185,16 @@ class Shelf:
             self._order = [held for held in self._order if not held.gone]
             self._removed = 0
 
-    def between(self, first: Serial, below: Serial) -> Iterator[Held]:
-        """The rows from `first` on numbered below `below`, ended or not, in order."""
+    def order(self, first: Serial, below: Serial) -> Iterator[Held]:
+        """From `first` on, numbered below `below`, in order: ended or not, and some that went."""
         order = self._order
         start = bisect_left(order, first, key=_serial)
         stop = bisect_left(order, below, lo=start, key=_serial)
-        rows = (order[place] for place in range(start, stop))  # islice would walk up to the start
-        return (held for held in rows if held.token)
+        return map(order.__getitem__, range(start, stop))  # islice would walk up to the start
+
+    def between(self, first: Serial, below: Serial) -> Iterator[Held]:
+        """The rows from `first` on numbered below `below`, ended or not, in order."""
+        return (held for held in self.order(first, below) if held.token)
 
     def newest_first(self) -> Iterator[Session]:
         return (held.passing() for held in reversed(self._order) if not held.gone)

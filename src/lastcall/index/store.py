@@ -204,8 +204,10 @@ class IndexStore:
 
     def _last_uses(self, changes: Sequence[Change]) -> list[Touched]:
         """Those of many that end together, to be written before their ends; few bring theirs."""
-        many = [one.rows for one in changes if isinstance(one, EndedTogether) and not one.few]
-        return [_use(held) for held in chain.from_iterable(many) if held in self._uses]
+        if not self._uses:
+            return []
+        many = (one.rows for one in changes if isinstance(one, EndedTogether) and not one.few)
+        return [_use(held) for held in self._uses.among(chain.from_iterable(many))]
 
     def _submit(self, changes: Sequence[Change]) -> None:
         ticket = self._submitted + 1

@@ -53,12 +53,14 @@ FEW = 3
 class EndedTogether(msgspec.Struct, frozen=True):
     """Sessions that one revocation ended, in the order of their serials.
 
-    No check depends on it: the revocation refuses them all, from before this change or with it.
+    They are `alone` where no other that had not ended lies between them. No check depends on it:
+    the revocation refuses them all, from before this change or with it.
     """
 
     tenant: TenantId
     end: End
     rows: Sequence[Held]
+    alone: bool = False
 
     @property
     def few(self) -> bool:

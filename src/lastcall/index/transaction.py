@@ -1,23 +1,20 @@
 """A transaction on the index: changes it at once, remembers how to undo, collects what to write."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from heapq import nsmallest
 from itertools import islice
-from typing import Protocol, assert_never
+from typing import Protocol
 
 from lastcall.domain.attempts import Code, Strikes
 from lastcall.domain.audit import Event, Link, Record, chained, link_of
 from lastcall.domain.errors import Conflict, NotFound
 from lastcall.domain.logout import (
-    OfDialect,
     OfSessions,
     OfSubject,
-    OfTenant,
     OneSession,
     Receipt,
     Revocation,
-    Scope,
 )
 from lastcall.domain.session import End, Participant, Session, State, ended, joined, state_of
 from lastcall.domain.subject import Subject
@@ -31,6 +28,7 @@ from lastcall.domain.types import (
     TenantId,
     TokenHash,
 )
+from lastcall.index.covering import below, names
 from lastcall.index.held import Held
 from lastcall.index.owing import OutboxRows
 from lastcall.index.pruning import prunable
@@ -232,38 +230,45 @@ class IndexTransaction(OutboxRows):
     async def end_sessions(self, covered: Revocation, limit: int) -> Sequence[Session]:
         if covered.tenant != self.tenant:
             return ()
-        rows = self._covered(covered, limit)
-        self._end_together(rows, covered.end())
+        rows, alone = self._covered(covered, limit)
+        self._end_together(rows, covered.end(), alone=alone)
         return Tombstones(rows)
 
     async def more_to_end(self, covered: Revocation) -> bool:
         return covered.id in self._stopped
 
-    def _covered(self, covered: Revocation, limit: int) -> Sequence[Held]:
-        """Rows to end, oldest first, until there are enough, or they owe enough notices."""
-        named = _names(covered.scope)
+    def _covered(self, covered: Revocation, limit: int) -> tuple[Sequence[Held], bool]:
+        """Rows to end, oldest first, until there are enough, or they owe enough notices; and
+        whether no other that has not ended lies between them."""
+        named, owing = names(covered.scope), bool(self._shelf.outbox.clients)
         rows: list[Held] = []
-        notices = 0
+        notices, passed = 0, False
         self._stopped.discard(covered.id)
         for held in self._candidates_of(covered, limit * LOOKED):
-            if held.ended is None and named(held) and held.serial < covered.serial:
-                rows.append(held)
+            if held.ended is not None or not held.token:
+                continue
+            if not named(held):
+                passed = True
+                continue
+            rows.append(held)
+            if owing:
                 notices += self._notices(held)
-                if len(rows) >= limit or notices >= NOTICES:
-                    self._stop(covered, held)
-                    break
-        return rows
+            if len(rows) >= limit or notices >= NOTICES:
+                self._stop(covered, held)
+                break
+        return rows, not passed and covered.id in self._sliced
 
     def _candidates_of(self, covered: Revocation, looks: int) -> Iterable[Held]:
         match covered.scope:
             case OneSession(session=one):
                 found = self._shelf.sessions.get(one)
-                return () if found is None else (found,)
+                return below(covered, () if found is None else (found,))
             case OfSessions(sessions=some) if len(some) <= ONE_BY_ONE:
                 each = (self._shelf.sessions.get(one) for one in some)
-                return sorted((held for held in each if held is not None), key=_serial)
+                known = (held for held in each if held is not None)
+                return sorted(below(covered, known), key=_serial)
             case OfSubject(subject=subject):
-                return self._shelf.held_under(subject)
+                return below(covered, self._shelf.held_under(subject))
             case _:
                 return self._slice(covered, looks)
 
@@ -272,10 +277,10 @@ class IndexTransaction(OutboxRows):
         swept = self._shelf.swept.get(covered.id, Serial(0))
         self._sliced.append(covered.id)
         self._shelf.swept[covered.id] = covered.serial
-        for looked, held in enumerate(self._shelf.between(swept, covered.serial)):
-            if looked == looks:
-                return self._stop(covered, held)
-            yield held
+        rows = self._shelf.order(swept, covered.serial)
+        yield from islice(rows, looks)
+        for held in rows:
+            return self._stop(covered, held)
 
     def _stop(self, covered: Revocation, at: Held) -> None:
         self._stopped.add(covered.id)
@@ -283,9 +288,7 @@ class IndexTransaction(OutboxRows):
             self._shelf.swept[covered.id] = at.serial
 
     def _notices(self, held: Held) -> int:
-        outbox = self._shelf.outbox
-        told = len(held.passing().participants) if outbox.clients else 0
-        return told + len(outbox.always)
+        return len(held.passing().participants) + len(self._shelf.outbox.always)
 
     # --- revocations ---
 
@@ -381,20 +384,3 @@ class IndexTransaction(OutboxRows):
 
 def _serial(held: Held) -> Serial:
     return held.serial
-
-
-def _names(scope: Scope) -> Callable[[Held], bool]:
-    """Whether a scope names a session, `covers` for what is held; its subject is known to fit."""
-    match scope:
-        case OneSession(session=one):
-            return lambda held: held.id == one
-        case OfSessions(sessions=some):
-            return lambda held: held.id in some
-        case OfSubject(dialect=None, keep=keep) | OfTenant(keep=keep):
-            return lambda held: held.id != keep
-        case OfSubject(dialect=dialect, keep=keep):
-            return lambda held: held.profile.dialect == dialect and held.id != keep
-        case OfDialect(dialect=dialect):
-            return lambda held: held.profile.dialect == dialect
-        case _:
-            assert_never(scope)

@@ -1,7 +1,7 @@
 """Last uses: gathered while they happen, written a slice at a time, no oftener than is cheap."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from lastcall.index.held import Held
 
@@ -27,6 +27,10 @@ class Uses:
 
     def __contains__(self, held: Held) -> bool:
         return held in self._gathered or held in self._taken
+
+    def among(self, rows: Iterable[Held]) -> list[Held]:
+        gathered, taken = self._gathered, self._taken
+        return [held for held in rows if held in gathered or held in taken]
 
     def __bool__(self) -> bool:
         return bool(self._gathered or self._taken)

@@ -25,7 +25,7 @@ from lastcall.domain.errors import AuthorityError, StoreUnavailable
 from lastcall.domain.types import Duration, TenantId
 from lastcall.http import BACKLOG, Draining, Mount, Readiness, ServerFacts, build
 from lastcall.limiter import MemoryLimiter
-from lastcall.machine import age, settle_memory
+from lastcall.machine import age, look_through_new, settle_memory
 from lastcall.main.apps import connectors, declare_apps
 from lastcall.main.backends import Backends, opened
 from lastcall.main.errors import CannotStart
@@ -141,7 +141,12 @@ def _worker(
 
 async def _if_leading(store: Store, work: Callable[[], Awaitable[int]]) -> int:
     """What one node does for all of them."""
-    return await work() if store.leads else 0
+    if not store.leads:
+        return 0
+    done = await work()
+    if done:
+        look_through_new()
+    return done
 
 
 async def _stopped(worker: Worker, telling: asyncio.Task[None], seconds: int) -> None:

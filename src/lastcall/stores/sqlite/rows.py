@@ -31,6 +31,11 @@ END_TOGETHER = """
 UPDATE sessions SET ended_at = ?, ended_why = ?, ended_by = ?
 WHERE tenant = ? AND serial IN (SELECT value FROM json_each(?)) AND ended_at IS NULL
 """
+END_ALONE = """
+UPDATE sessions SET ended_at = ?, ended_why = ?, ended_by = ?
+WHERE tenant = ? AND serial BETWEEN ? AND ? AND ended_at IS NULL AND ? > 0
+"""
+"""A third of the time. The last value is how many there are, to be compared with."""
 TOUCH_SESSION = """
 UPDATE sessions SET last_seen = ?1
 WHERE tenant = ?2 AND serial = ?3 AND ended_at IS NULL AND last_seen < ?1
@@ -74,6 +79,8 @@ def _run(db: Connection, sql: str, rows: list[Values]) -> None:
     expected = len(rows)
     if sql is END_TOGETHER:
         expected = sum(str(values[-1]).count(",") + 1 for values in rows)
+    elif sql is END_ALONE:
+        expected = sum(int(str(values[-1])) for values in rows)
     if changed != expected and sql is not TOUCH_SESSION:
         raise OutOfStep(f"{sql.split()[0]} changed {changed} rows, not {expected}")
 
@@ -157,5 +164,8 @@ def _one_by_one(ended: EndedTogether) -> Iterable[Statement]:
 
 
 def _together(ended: EndedTogether) -> Statement:
-    end = ended.end
-    return END_TOGETHER, (end.at, end.why, end.by, ended.tenant, json(ended.serials))
+    end, rows = ended.end, ended.rows
+    told = (end.at, end.why, end.by, ended.tenant)
+    if ended.alone:
+        return END_ALONE, (*told, rows[0].serial, rows[-1].serial, len(rows))
+    return END_TOGETHER, (*told, json(ended.serials))
