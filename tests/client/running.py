@@ -1,23 +1,23 @@
 """A real authority, real applications in processes of their own, and a network that can be cut."""
 
 import asyncio
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
 from tests.e2e.server import Server, clean_environ, demo
+from tests.ports import free_port
 
 SECRET = "a secret that is long enough"
 ENVIRON = {"LASTCALL__DIALECTS__NATIVE__SERVICES__WIKI__SECRET": SECRET}
-PATIENCE = 20.0
+PATIENCE = 60.0
 PASSWORDS = {"monitor": "Monitor_1234", "engineer": "Engineer_1234", "admin": "Admin_1234"}
 
 
@@ -29,25 +29,19 @@ def authority(folder: Path) -> Iterator[Server]:
 
 def log_in(url: str, username: str = "monitor") -> str:
     body = {"username": username, "password": PASSWORDS[username]}
-    reply = requests.post(f"{url}/v1/login", json=body, timeout=5)
+    reply = requests.post(f"{url}/v1/login", json=body, timeout=30)
     assert reply.status_code == 200, reply.text
     token: str = reply.json()["token"]
     return token
 
 
 def log_out(url: str, token: str) -> None:
-    reply = requests.post(f"{url}/v1/logout", headers=bearer(token), timeout=5)
+    reply = requests.post(f"{url}/v1/logout", headers=bearer(token), timeout=30)
     assert reply.status_code == 200, reply.text
 
 
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as sock:
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -57,7 +51,7 @@ class App:
 
     def me(self, token: str = "") -> int:
         headers = bearer(token) if token else {}
-        return requests.get(f"{self.url}/me", headers=headers, timeout=10).status_code
+        return requests.get(f"{self.url}/me", headers=headers, timeout=30).status_code
 
 
 @contextmanager
@@ -90,7 +84,7 @@ def _wait(one: App) -> None:
     while True:
         assert one.process.poll() is None, "the application ended"
         with suppress(requests.ConnectionError):
-            if requests.get(f"{one.url}/public/hello", timeout=5).status_code == 200:
+            if requests.get(f"{one.url}/public/hello", timeout=30).status_code == 200:
                 return
         assert time.monotonic() < end, "the application does not come up"
         time.sleep(0.05)

@@ -51,7 +51,7 @@ async def test_a_cut_feed_lets_nobody_in_beyond_the_lease(server: Server) -> Non
             assert one.unknown > 0
             assert isinstance(one.guard.check_now(kept), Verdict)
             network.dropping = False
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while await one.check() is not Answer.ENDED:  # noqa: ASYNC110  # as it comes back
                     await asyncio.sleep(0.05)
                 while not one.guard.standing.following:  # noqa: ASYNC110  # nothing tells a test
@@ -69,10 +69,10 @@ async def test_what_happened_meanwhile_is_read_before_memory_is_believed(server:
             before = one.guard.standing
             network.reset()
             await one.log_out(server.url)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while one.guard.standing.position == before.position:  # noqa: ASYNC110  # as above
                     await asyncio.sleep(0.001)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not one.guard.standing.following:  # noqa: ASYNC110  # as above
                     await asyncio.sleep(0.001)
             assert isinstance(one.guard.check_now(kept), Identity)
@@ -96,7 +96,7 @@ async def test_a_killed_authority_means_nobody_knows_and_a_new_one_is_followed(
                 await one.guard.check(token)
             with authority(tmp_path) as second:
                 network.target = int(second.url.rsplit(":", 1)[1])
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     while not one.guard.standing.following:  # noqa: ASYNC110  # as above
                         await asyncio.sleep(0.01)
                 here = one.guard.standing.position
@@ -111,7 +111,7 @@ async def test_a_killed_authority_means_nobody_knows_and_a_new_one_is_followed(
 
 
 def me(guarded: App, token: str, found: list[int]) -> None:
-    reply = requests.get(f"{guarded.url}/me", headers=bearer(token), timeout=20)
+    reply = requests.get(f"{guarded.url}/me", headers=bearer(token), timeout=60)
     found.append(reply.status_code)
 
 
@@ -144,10 +144,11 @@ def test_an_application_without_its_authority_says_so(tmp_path: Path) -> None:
         token = log_in(server.url)
         assert guarded.me(token) == 200
         server.kill()
-        killed = time.monotonic()
+        asked = killed = time.monotonic()
         while (status := guarded.me(token)) == 200:
-            assert time.monotonic() < killed + 2.1
+            assert asked < killed + 2.0, "longer than its lease"
+            asked = time.monotonic()
         assert status == 503
         assert guarded.me("lct_unknown") == 503
         assert guarded.me() == 401
-        assert requests.get(f"{guarded.url}/public/hello", timeout=5).status_code == 200
+        assert requests.get(f"{guarded.url}/public/hello", timeout=30).status_code == 200

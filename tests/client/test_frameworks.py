@@ -7,13 +7,14 @@ import pytest
 import requests
 
 from tests.client.apps import ASGI, WSGI
-from tests.client.running import App, app, authority, bearer, log_in, log_out
+from tests.client.running import PATIENCE, App, app, authority, bearer, log_in, log_out
 from tests.e2e.server import Server
 
 pytestmark = pytest.mark.e2e
 
 KINDS = [*ASGI, *WSGI]
 TICK = b"data: tick\n\n"
+LEASE = 5 * PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -24,68 +25,66 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module", params=KINDS)
 def guarded(request: pytest.FixtureRequest, server: Server) -> Iterator[App]:
-    with app(request.param, server.url) as one:
+    with app(request.param, server.url, LASTCALL_LEASE=str(LEASE)) as one:
         yield one
 
 
-def refused_after(guarded: App, token: str) -> float:
-    """Seconds until the application refuses the token."""
-    began = time.monotonic()
+def refused(guarded: App, token: str) -> None:
+    """Long before the lease is over: the application has been told."""
+    end = time.monotonic() + PATIENCE
     while guarded.me(token) == 200:
-        assert time.monotonic() - began < 2
+        assert time.monotonic() < end
     assert guarded.me(token) == 401
-    return time.monotonic() - began
 
 
 def test_who_has_a_session_gets_in_and_nobody_else(guarded: App, server: Server) -> None:
     token = log_in(server.url)
-    reply = requests.get(f"{guarded.url}/me", headers=bearer(token), timeout=5)
+    reply = requests.get(f"{guarded.url}/me", headers=bearer(token), timeout=30)
     assert (reply.status_code, reply.json()) == (200, {"user": "monitor"})
-    reply = requests.get(f"{guarded.url}/me", cookies={"session": token}, timeout=5)
+    reply = requests.get(f"{guarded.url}/me", cookies={"session": token}, timeout=30)
     assert (reply.status_code, reply.json()) == (200, {"user": "monitor"})
-    none = requests.get(f"{guarded.url}/me", timeout=5)
+    none = requests.get(f"{guarded.url}/me", timeout=30)
     assert (none.status_code, none.headers["WWW-Authenticate"]) == (401, "Bearer")
-    bad = requests.get(f"{guarded.url}/me", headers=bearer("lct_nobody"), timeout=5)
+    bad = requests.get(f"{guarded.url}/me", headers=bearer("lct_nobody"), timeout=30)
     assert (bad.status_code, bad.headers["WWW-Authenticate"]) == (
         401,
         'Bearer error="invalid_token"',
     )
     assert bad.headers["Content-Type"] == "application/problem+json"
     for path in ("/public/hello", "/public/hello?x=/me"):
-        assert requests.get(f"{guarded.url}{path}", timeout=5).status_code == 200
+        assert requests.get(f"{guarded.url}{path}", timeout=30).status_code == 200
 
 
 def test_a_logout_counts_at_once(guarded: App, server: Server) -> None:
     token = log_in(server.url)
     assert guarded.me(token) == 200
     log_out(server.url, token)
-    assert refused_after(guarded, token) < 0.5
+    refused(guarded, token)
 
 
 @pytest.mark.parametrize("path", ["/events", "/download"])
 def test_a_stream_ends_with_the_session(guarded: App, server: Server, path: str) -> None:
     token = log_in(server.url)
     where = f"{guarded.url}{path}"
-    with requests.get(where, headers=bearer(token), stream=True, timeout=5) as reply:
+    with requests.get(where, headers=bearer(token), stream=True, timeout=30) as reply:
         pieces = reply.iter_content(len(TICK))
         assert [next(pieces) for _ in range(3)] == [TICK] * 3
         log_out(server.url, token)
-        began = time.monotonic()
+        end = time.monotonic() + PATIENCE
         try:
             for _ in pieces:
-                assert time.monotonic() - began < 2
+                assert time.monotonic() < end
             whole = True
         except requests.exceptions.ChunkedEncodingError:
             whole = False
-        assert time.monotonic() - began < 1
         assert whole or path == "/download"
 
 
 def test_anonymous_where_it_is_allowed(server: Server) -> None:
     with app("starlette", server.url, ANONYMOUS="1") as one:
-        anybody = requests.get(f"{one.url}/me", timeout=5)
+        anybody = requests.get(f"{one.url}/me", timeout=30)
         assert (anybody.status_code, anybody.json()) == (200, {"user": None})
-        reply = requests.get(f"{one.url}/me", headers=bearer("lct_nobody"), timeout=5)
+        reply = requests.get(f"{one.url}/me", headers=bearer("lct_nobody"), timeout=30)
         assert (reply.status_code, reply.json()) == (200, {"user": None})
-        reply = requests.get(f"{one.url}/me", headers=bearer(log_in(server.url)), timeout=5)
+        reply = requests.get(f"{one.url}/me", headers=bearer(log_in(server.url)), timeout=30)
         assert reply.json() == {"user": "monitor"}

@@ -65,7 +65,7 @@ async def guarded(
         yield guard
 
 
-async def until(what: object, seconds: float = 2.0) -> None:
+async def until(what: object, seconds: float = 20.0) -> None:
     """`what` is called until it is true."""
     assert callable(what)
     async with asyncio.timeout(seconds):
@@ -235,7 +235,7 @@ async def test_who_watches_hears_of_the_end_and_not_of_what_passes() -> None:
         await authority.change(Marks(sessions=frozenset({"s-john"})))  # his role, for example
         await until(lambda: len(authority.asked) == 2)
         await authority.log_out_all(Scope("default"))
-        assert await asyncio.wait_for(watching, 1) is Verdict.REFUSED
+        assert await asyncio.wait_for(watching, 20) is Verdict.REFUSED
     assert not any(use for _, use in authority.asked)
 
 
@@ -248,7 +248,7 @@ async def test_who_watches_is_let_go_when_it_cannot_be_known() -> None:
         await until(lambda: len(authority.asked) == 1)
         authority.down = True
         authority.clock.now += 0.2
-        assert await asyncio.wait_for(watching, 2) is Verdict.UNKNOWN
+        assert await asyncio.wait_for(watching, 20) is Verdict.UNKNOWN
 
 
 @pytest.mark.slow
@@ -261,12 +261,12 @@ async def test_however_many_watch_all_are_let_go_when_nobody_knows_any_more() ->
         for number in range(2_000):
             await authority.log_in(f"t{number}", who("a", session=f"s{number}"))
         watching = [asyncio.create_task(guard.ended(f"t{number}")) for number in range(2_000)]
-        await until(lambda: guard.standing.entries == 2_000, 10.0)
+        await until(lambda: guard.standing.entries == 2_000, 60.0)
         authority.waiting.clear()
         authority.down = True
         began = time.monotonic()
         assert set(await asyncio.gather(*watching)) == {Verdict.UNKNOWN}
-        assert time.monotonic() - began < 0.3 + PATIENCE + 1.5
+        assert time.monotonic() - began < 0.3 + PATIENCE + 5.0
 
 
 @pytest.mark.parametrize("token", ["", "x" * 9_000, "t\xf6ken", "\udc80"])

@@ -245,16 +245,16 @@ async def test_a_probe_may_tell_what_a_lost_answer_does_not(connector: Backchann
 
 async def test_a_probe_has_only_the_time_that_is_left(connector: Backchannel) -> None:
     async def slow(exchange: Exchange) -> None:
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.5)
         await exchange.reply(200)
 
     async with receiver(slow) as there, receiver(hangs) as probe:
         settings = {"probe_url": probe.url("/s")}
         began = time.monotonic()
         told = await connector.tell(
-            whom(there.url("/bcl"), settings=settings, timeout=Duration(1_000)), notice()
+            whom(there.url("/bcl"), settings=settings, timeout=Duration(2_000)), notice()
         )
-        assert time.monotonic() - began < 1.4
+        assert time.monotonic() - began < 3.2
     assert (told.outcome, told.dead) == (Outcome.DONE, None)
 
 

@@ -75,7 +75,7 @@ async def test_what_each_liar_comes_to(egress: HttpEgress, liar: Liar) -> None:
         for status in liar.statuses:
             assert (await ask(egress, there.url())).status == status
     assert len(there.seen) == max(1, len(liar.statuses))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
 
 
 async def test_nothing_is_unpacked(egress: HttpEgress) -> None:
@@ -120,9 +120,8 @@ async def test_a_connection_serves_many_requests(egress: HttpEgress) -> None:
 async def test_one_that_hangs_holds_up_nobody_else(egress: HttpEgress) -> None:
     async with receiver(hangs) as bad, receiver(answers(204)) as good:
         waiting = [asyncio.create_task(refusal(egress, bad.url(), SECOND)) for _ in range(20)]
-        began = time.monotonic()
         assert (await ask(egress, good.url())).status == 204
-        assert time.monotonic() - began < 0.5
+        assert not any(one.done() for one in waiting)
         assert {(await one).reason for one in waiting} == {"timeout"}
 
 

@@ -103,7 +103,7 @@ def test_no_agent_is_too_odd(agent: str, start: str) -> None:
 
 @pytest.mark.parametrize("filler", [" ", ";", "(", "1.", "Mozilla/", "RC Mobile; "])
 def test_length_is_no_weapon(filler: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for prefix in ("", "RC Mobile;", "Mozilla/5.0 (Linux; Android 4;"):
         device_of(prefix + filler * 100_000)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 4

@@ -203,10 +203,9 @@ async def test_a_server_that_hangs_delays_nobody(caplog: pytest.LogCaptureFixtur
     async with await server.start():
         target = SmtpServer(host="127.0.0.1", port=server.port, timeout=0.3)
         mailer = smtp_mailer(target, SENDER)
-        start = time.perf_counter()
         for _ in range(5):
             await mailer.send_code(TO, "emil", "123456", AT)
-        assert time.perf_counter() - start < 0.1
+        assert caplog.text.count("could not be sent") < 4, "nobody waited until it was"
         await mailer.close(patience=5)
     assert caplog.text.count("could not be sent") == 5
 
@@ -233,13 +232,13 @@ async def test_a_full_queue_drops_and_says_so(
 async def test_closing_waits_so_long_and_no_longer(caplog: pytest.LogCaptureFixture) -> None:
     server = MailServer(hangs=True)
     async with await server.start():
-        target = SmtpServer(host="127.0.0.1", port=server.port, timeout=1.0)
+        target = SmtpServer(host="127.0.0.1", port=server.port, timeout=20.0)
         mailer = smtp_mailer(target, SENDER)
         for _ in range(4):
             await mailer.send_code(TO, "emil", "123456", AT)
         start = time.perf_counter()
         await mailer.close(patience=0.1)
-        assert time.perf_counter() - start < 0.6
+        assert time.perf_counter() - start < 10
         assert "4 mails were dropped" in caplog.text
         await mailer.send_code(TO, "emil", "123456", AT)
         await asyncio.sleep(0.05)

@@ -61,7 +61,7 @@ async def test_who_cannot_read_is_not_waited_for_although_it_can_write(
         await end(one, 1)
         postgres.sql("REVOKE SELECT ON feed FROM blind", name)
         try:
-            async with asyncio.timeout(4):
+            async with asyncio.timeout(20):
                 await end(one, 2)
             assert isinstance(blind.peek(token_of(2)), MustWait)
             postgres.sql("GRANT SELECT ON feed TO blind", name)
@@ -161,7 +161,7 @@ async def test_a_full_queue_of_notifications_stops_nobody(url: str, postgres: Cl
         async with nodes_on(url, 2) as [one, other]:
             await fill(one, 3)
             for number in (1, 2):
-                async with asyncio.timeout(4):
+                async with asyncio.timeout(20):
                     await end(one, number)
                 found = await other.find(token_of(number))
                 assert found is not None
@@ -183,7 +183,7 @@ async def test_what_has_piled_up_in_the_feed_is_removed_without_a_pause(url: str
             one.following.prune_at = 0.0
             began = time.monotonic()
             while await db.fetchval("SELECT count(*) FROM feed WHERE seq < 0"):
-                assert time.monotonic() - began < 8
+                assert time.monotonic() - began < 60
                 await asyncio.sleep(0.05)
 
 

@@ -207,7 +207,7 @@ async def test_declaring_it_restored_waits_for_the_leases_there_are(url: str) ->
         began = time.monotonic()
         declared = await a_node(url, "guest", accept_rollback=True)
         assert isinstance(other.peek(token_of(1)), MustWait)
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 20
         await declared.close()
 
 

@@ -15,7 +15,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 LASTCALL = Path(sys.executable).with_name("lastcall")
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds for a process to become ready, or to end."""
 
 
@@ -67,7 +67,7 @@ class Server:
 
     def demo(self) -> Any:
         """What /demo.json tells: accounts, soajs_key, totp_secret."""
-        with urlopen(f"{self.url}/demo.json", timeout=5) as reply:  # noqa: S310 - it is our own
+        with urlopen(f"{self.url}/demo.json", timeout=PATIENCE) as reply:  # noqa: S310 - it is our own
             return json.load(reply)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -142,7 +142,7 @@ def lastcall(
         text=True,
         env={**clean_environ(), **(environ or {})},
         cwd=folder,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -164,7 +164,7 @@ def _running(server: Server) -> Iterator[Server]:
 
 def _ready(url: str) -> bool:
     try:
-        with urlopen(f"{url}/readyz", timeout=2) as reply:  # noqa: S310 - it is our own
+        with urlopen(f"{url}/readyz", timeout=10) as reply:  # noqa: S310 - it is our own
             return bool(reply.status == 200)
     except (HTTPError, URLError, ConnectionError, TimeoutError):
         return False

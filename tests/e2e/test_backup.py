@@ -14,14 +14,14 @@ MONITOR = {"username": "monitor", "password": "Monitor_1234"}
 
 
 def log_in(server: Server) -> str:
-    reply = requests.post(f"{server.url}/v1/login", json=MONITOR, timeout=5)
+    reply = requests.post(f"{server.url}/v1/login", json=MONITOR, timeout=30)
     assert reply.status_code == 200, reply.text
     return str(reply.json()["token"])
 
 
 def status(server: Server, token: str) -> int:
     headers = {"Authorization": f"Bearer {token}"}
-    return requests.get(f"{server.url}/v1/check", headers=headers, timeout=5).status_code
+    return requests.get(f"{server.url}/v1/check", headers=headers, timeout=30).status_code
 
 
 def test_made_while_serving_and_put_back(tmp_path: Path) -> None:

@@ -20,14 +20,14 @@ MONITOR = {"username": "monitor", "password": "Monitor_1234"}
 
 def log_in(server: Server, who: dict[str, str], agent: str = "") -> str:
     headers = {"User-Agent": agent} if agent else {}
-    reply = requests.post(f"{server.url}/v1/login", json=who, headers=headers, timeout=5)
+    reply = requests.post(f"{server.url}/v1/login", json=who, headers=headers, timeout=30)
     assert reply.status_code == 200, reply.text
     return str(reply.json()["token"])
 
 
 def lives(server: Server, token: str) -> bool:
     headers = {"Authorization": f"Bearer {token}"}
-    status = requests.get(f"{server.url}/v1/check", headers=headers, timeout=5).status_code
+    status = requests.get(f"{server.url}/v1/check", headers=headers, timeout=30).status_code
     assert status in (204, 401)
     return status == 204
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.server import Server, clean_environ, demo
+from tests.ports import free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -45,11 +45,6 @@ def script(text: str) -> str:
     return "\n".join(parts)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_command_on_the_page(
     page: Path, tmp_path: Path, request: pytest.FixtureRequest
@@ -75,7 +70,7 @@ def run(text: str, server: Server, folder: Path) -> subprocess.CompletedProcess[
         env={**clean_environ(), "PATH": path, "LASTCALL_CONFIG": str(server.config)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

@@ -147,6 +147,6 @@ def test_a_geoip_file_that_is_none(tmp_path: Path) -> None:
 
 def _from(server: Server, address: str) -> str:
     headers = {"X-Forwarded-For": address}
-    reply: Any = requests.post(f"{server.url}/v1/login", json=JOHN, headers=headers, timeout=5)
+    reply: Any = requests.post(f"{server.url}/v1/login", json=JOHN, headers=headers, timeout=30)
     assert reply.status_code == 200, reply.text
     return str(json.loads(reply.text)["token"])

@@ -75,7 +75,7 @@ def rsa_token(server: Server) -> str:
     reply = requests.post(
         f"{server.url}/aveksa/command.submit?cmd=loginUser&format=json",
         data="<username>admin</username><password>Admin_1234</password>",
-        timeout=10,
+        timeout=30,
     )
     return str(reply.json()["data"]["token"])
 
@@ -111,12 +111,12 @@ DEVICE_TOKEN = "ABCDEF1234567890ABCDEF12345678"
 
 
 def device_login(server: Server, who: Mapping[str, str]) -> str:
-    reply = requests.get(f"{server.url}/api/login", params=who, timeout=10).json()
+    reply = requests.get(f"{server.url}/api/login", params=who, timeout=30).json()
     return str(reply["result"]["token"])
 
 
 def device_knows(server: Server, token: str) -> bool:
-    reply = requests.get(f"{server.url}/api/whoami", params={"token": token}, timeout=10)
+    reply = requests.get(f"{server.url}/api/whoami", params={"token": token}, timeout=30)
     return reply.status_code == 200
 
 
@@ -188,13 +188,13 @@ DAM = "http://yourserver.com"
 
 def elvis_login(server: Server) -> tuple[str, str]:
     """Its cookie and its CSRF token."""
-    reply = requests.post(f"{server.url}/services/login", params=JOHN, timeout=10)
+    reply = requests.post(f"{server.url}/services/login", params=JOHN, timeout=30)
     return reply.cookies["authToken"], str(reply.json()["csrfToken"])
 
 
 def elvis_knows(server: Server, token: str) -> bool:
     reply = requests.post(
-        f"{server.url}/services/profile", headers={"Cookie": f"authToken={token}"}, timeout=10
+        f"{server.url}/services/profile", headers={"Cookie": f"authToken={token}"}, timeout=30
     )
     return reply.status_code == 200
 
@@ -247,7 +247,7 @@ def test_elvis_powershell(server: Server, newline: str) -> None:
 
 def invoked(server: Server, path: str, headers: Mapping[str, str]) -> Any:
     host = server.url.removeprefix("http://")
-    with closing(HTTPConnection(host, timeout=10)) as connection:
+    with closing(HTTPConnection(host, timeout=30)) as connection:
         connection.putrequest("POST", path, skip_accept_encoding=True)
         connection.putheader("User-Agent", POWERSHELL)
         for name, value in headers.items():
@@ -264,20 +264,20 @@ CHAT = "http://localhost:3000"
 
 def chat_login(server: Server, user: str, password: str, **more: str) -> dict[str, str]:
     reply = requests.post(
-        f"{server.url}/api/v1/login", json={"user": user, "password": password, **more}, timeout=10
+        f"{server.url}/api/v1/login", json={"user": user, "password": password, **more}, timeout=30
     ).json()
     return {"X-User-Id": reply["data"]["userId"], "X-Auth-Token": reply["data"]["authToken"]}
 
 
 def chat_status(server: Server, headers: Mapping[str, str]) -> int:
-    return requests.get(f"{server.url}/api/v1/me", headers=headers, timeout=10).status_code
+    return requests.get(f"{server.url}/api/v1/me", headers=headers, timeout=30).status_code
 
 
 def chat_session(server: Server, headers: Mapping[str, str]) -> str:
     """The showable id of one's newest session."""
     query = urlencode({"count": 1, "offset": 0})
     listed = requests.get(
-        f"{server.url}/api/v1/sessions/list?{query}", headers=headers, timeout=10
+        f"{server.url}/api/v1/sessions/list?{query}", headers=headers, timeout=30
     ).json()
     return str(listed["sessions"][0]["sessionId"])
 

@@ -15,13 +15,13 @@ from tests.e2e.test_cli import lives, log_in
 pytestmark = pytest.mark.e2e
 
 JOHN = {"username": "john", "password": "johnpassword"}
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def logged_in(server: Server) -> str:
     """A token of the native API; a second session on another wire beside it."""
     form = {"user": "john", "password": "johnpassword"}
-    reply = requests.post(f"{server.url}/api/v1/login", data=form, timeout=5)
+    reply = requests.post(f"{server.url}/api/v1/login", data=form, timeout=30)
     assert reply.status_code == 200
     return log_in(server, JOHN)
 
@@ -60,7 +60,7 @@ def states(shown: Any) -> dict[str, set[str]]:
 
 def mend(server: Server, what: str) -> None:
     board = server.demo()["applications"]["board"]
-    assert requests.post(f"{board}/{what}", timeout=5).status_code == 200
+    assert requests.post(f"{board}/{what}", timeout=30).status_code == 200
 
 
 def redeliver(server: Server, app: str) -> None:

@@ -36,7 +36,7 @@ class Evidence:
 
 def log_in(server: Server, account: dict[str, str]) -> str:
     body = {name: account[name] for name in ("username", "password")}
-    reply = requests.post(f"{server.url}/v1/login", json=body, timeout=5)
+    reply = requests.post(f"{server.url}/v1/login", json=body, timeout=30)
     assert reply.status_code == 200, reply.text
     return str(reply.json()["token"])
 
@@ -61,7 +61,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
         listed = get("/v1/sessions?text=").json()["sessions"]
         subject = next(one["subject"] for one in listed if one.get("username") == "john")
         scope = {"scope": {"kind": "subject", "subject": subject}, "reason": "left the house"}
-        done = requests.post(f"{server.url}/v1/logout", json=scope, headers=auth, timeout=5).json()
+        done = requests.post(f"{server.url}/v1/logout", json=scope, headers=auth, timeout=30).json()
         assert get(f"/v1/receipts/{done['id']}?wait=30").json()["finished"]
         (folder / "receipt").write_text(get(f"/v1/receipts/{done['id']}/signed").text)
         (folder / "keys").write_text(get("/.well-known/jwks.json").text)
@@ -168,7 +168,7 @@ def test_the_page_in_one_file_works_without_a_server(
     page: Page, evidence: Evidence, tmp_path: Path
 ) -> None:
     saved = tmp_path / "lastcall-verify.html"
-    reply = requests.get(f"{evidence.server.url}/verify/offline.html", timeout=5)
+    reply = requests.get(f"{evidence.server.url}/verify/offline.html", timeout=30)
     assert reply.headers["Content-Disposition"].startswith("attachment")
     saved.write_bytes(reply.content)
     page.goto(saved.as_uri())

@@ -13,12 +13,12 @@ import requests
 
 from tests.e2e.server import Server, clean_environ, demo
 from tests.e2e.test_cli import log_in
-from tests.e2e.test_docs import free_port
 from tests.operations.test_watching import FOLDER, board
+from tests.ports import free_port
 
 pytestmark = pytest.mark.e2e
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 CONFIG = """\
 global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}
 rule_files: [%s]
@@ -69,14 +69,14 @@ def until_ready(url: str) -> None:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         with suppress(requests.RequestException):
-            if requests.get(f"{url}/-/ready", timeout=5).ok:
+            if requests.get(f"{url}/-/ready", timeout=30).ok:
                 return
         time.sleep(0.1)
     raise AssertionError("Prometheus is not ready")
 
 
 def asked(api: str, path: str, **parameters: str) -> Any:
-    reply = requests.get(f"{api}/{path}", params=parameters, timeout=5)
+    reply = requests.get(f"{api}/{path}", params=parameters, timeout=30)
     assert reply.status_code == 200, reply.text
     return reply.json()["data"]
 
@@ -94,10 +94,10 @@ def scraped(api: str, times: int) -> None:
 
 def use(server: Server) -> None:
     john = {"username": "john", "password": "johnpassword"}
-    requests.post(f"{server.url}/v1/login", json={**john, "password": "x"}, timeout=5)
+    requests.post(f"{server.url}/v1/login", json={**john, "password": "x"}, timeout=30)
     bearer = {"Authorization": f"Bearer {log_in(server, john)}"}
-    assert requests.get(f"{server.url}/v1/check", headers=bearer, timeout=5).ok
-    assert requests.post(f"{server.url}/v1/logout", headers=bearer, timeout=5).ok
+    assert requests.get(f"{server.url}/v1/check", headers=bearer, timeout=30).ok
+    assert requests.post(f"{server.url}/v1/logout", headers=bearer, timeout=30).ok
 
 
 def test_every_panel_has_an_answer_and_every_rule_works(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ async def test_nodes_agree_whatever_happens_to_the_database() -> None:
 
 
 async def back(store: PostgresStore) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             try:
                 return await store.following.caught_up()

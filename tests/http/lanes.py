@@ -13,7 +13,7 @@ from tests.http.asgi import Served, serve
 from tests.world import World, make_world
 
 DATE = (b"date", b"Sat, 21 Nov 2026 08:00:00 GMT")
-PATIENCE = 5.0
+PATIENCE = 20.0
 QUIET = 0.05
 
 

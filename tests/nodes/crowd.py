@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.checker import NEVER, Answer, Broken, Call, broken
+from tests.nodes.asking import PATIENCE, Line, Unanswered
 from tests.nodes.asking import Answer as Reply
-from tests.nodes.asking import Line, Unanswered
 from tests.nodes.house import PASSWORD, House, Node
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,9 @@ class One:
     def done(self) -> bool:
         return any(call.answer is Answer.DONE for call in self.history)
 
+
+AT_ONCE = 24
+"""Logins under way at one time; each costs a node a password to hash."""
 
 Ask = Callable[[Line, One], Awaitable[bool | None]]
 """Ask about a token: True when it counted, False when it was refused, None: cannot tell."""
@@ -89,10 +92,13 @@ class Crowd:
         return one
 
     async def log_in_all(self, count: int, username: str = "person0") -> list[One]:
-        nodes = self.house.nodes
-        return await asyncio.gather(
-            *(self.log_in(nodes[number % len(nodes)], username) for number in range(count))
-        )
+        nodes, turns = self.house.nodes, asyncio.Semaphore(AT_ONCE)
+
+        async def log_in(number: int) -> One:
+            async with turns:
+                return await self.log_in(nodes[number % len(nodes)], username)
+
+        return await asyncio.gather(*(log_in(number) for number in range(count)))
 
     async def check(self, node: Node, one: One, way: Ask = by_check) -> bool | None:
         """None when the node could not tell, which is what a node in doubt has to say."""
@@ -114,6 +120,15 @@ class Crowd:
 
     async def everywhere(self, one: One) -> list[bool | None]:
         return await asyncio.gather(*(self.check(node, one) for node in self.house.nodes))
+
+    async def told(self, one: One) -> list[bool | None]:
+        """What every node says once each can tell: on a busy machine a lease may run out."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            answers = await self.everywhere(one)
+            if None not in answers or time.monotonic() > end:
+                return answers
+            await asyncio.sleep(0.05)
 
     async def log_out(self, node: Node, one: One, aftermath: bool = True, **body: Any) -> Answer:
         """End it with its own token, then ask about it everywhere at once."""

@@ -67,7 +67,7 @@ class Proxy:
         async def call() -> None:
             what()
 
-        asyncio.run_coroutine_threadsafe(call(), self.loop).result(5)
+        asyncio.run_coroutine_threadsafe(call(), self.loop).result(60)
 
     def _reset(self) -> None:
         for link in list(self._links):
@@ -178,7 +178,7 @@ class Network:
         return self.run(self._proxy(target))
 
     def run(self, what: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(60)
 
     async def _proxy(self, target: int) -> Proxy:
         proxy = Proxy(target=target, loop=self._loop)
@@ -208,5 +208,5 @@ def network() -> Iterator[Network]:
     finally:
         made.run(made.close())
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
+        thread.join(60)
         loop.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.checker import Answer
+from tests.nodes.asking import PATIENCE
 from tests.nodes.crowd import crowd
 from tests.nodes.house import LEASE, House, house, person
 from tests.nodes.test_network import known_everywhere, until_sure
@@ -66,7 +67,7 @@ async def test_the_database_is_restarted_amid_logouts(own: House, how: signal.Si
             for one in mine:
                 await people.log_out(own.nodes[1], one)
         for one in mine:
-            assert await people.everywhere(one) == [False, False, False]
+            assert await people.told(one) == [False, False, False]
 
 
 async def test_without_the_database_nothing_is_accepted_for_longer_than_the_lease(
@@ -80,7 +81,7 @@ async def test_without_the_database_nothing_is_accepted_for_longer_than_the_leas
             assert await people.everywhere(one) == [None, None, None]
         asked = time.monotonic()
         assert await people.log_out(own.nodes[0], spared[0]) is Answer.LOST
-        assert time.monotonic() - asked < 10
+        assert time.monotonic() - asked < PATIENCE
         await asyncio.to_thread(own.cluster.start)
         await until_sure(people, spared[1:])
         await people.log_out(own.nodes[1], spared[0])
@@ -99,7 +100,7 @@ async def test_others_take_every_connection_there_is(own: House) -> None:
         await until_sure(people, mine[6:7])
         for one in mine:
             await people.log_out(own.nodes[2], one)
-            assert await people.everywhere(one) == [False, False, False]
+            assert await people.told(one) == [False, False, False]
 
 
 def occupied(own: House) -> subprocess.Popen[bytes]:
@@ -136,7 +137,7 @@ async def test_a_standby_takes_over_amid_logouts(tmp_path: Path) -> None:
                 for one in mine:
                     await people.log_out(nodes.nodes[1], one)
             for one in mine:
-                assert await people.everywhere(one) == [False, False, False]
+                assert await people.told(one) == [False, False, False]
 
 
 @pytest.mark.parametrize("gone", ["dies", "says nothing"])
@@ -160,9 +161,9 @@ async def test_nodes_that_know_both_hosts_go_to_the_one_that_takes_over(
                     for one in mine:
                         await people.log_out(nodes.nodes[1], one)
                 for one in mine:
-                    assert await people.everywhere(one) == [False, False, False]
+                    assert await people.told(one) == [False, False, False]
                 begun = await people.log_in(nodes.nodes[2], person(2))
-                assert await people.everywhere(begun) == [True, True, True]
+                assert await people.told(begun) == [True, True, True]
             first.kill()
 
 
@@ -198,7 +199,7 @@ async def test_a_wait_for_the_standby_that_is_cancelled_is_no_success(
             if Answer.DONE in answers:
                 ended, began = mine[answers.index(Answer.DONE)], time.monotonic()
                 while None in (told := await people.everywhere(ended)):
-                    assert time.monotonic() - began < LEASE, "it has not come back"
+                    assert time.monotonic() - began < PATIENCE, "it has not come back"
                     await asyncio.sleep(0.05)
                 assert told == [False] * 3
             await until_sure(people, mine[3:])
@@ -226,7 +227,7 @@ async def test_yesterdays_database_is_refused(postgres: Cluster, tmp_path: Path)
             postgres.sql(f"ALTER DATABASE {name}_kept RENAME TO {name}")
             for node in nodes.nodes:
                 node.start()
-                assert await asyncio.to_thread(node.server.process.wait, 20) != 0
+                assert await asyncio.to_thread(node.server.process.wait, 60) != 0
                 assert "older" in node.server.logged() + node.server.printed()
 
 
@@ -242,7 +243,7 @@ async def test_the_database_becomes_yesterdays_under_nodes_that_run(
             postgres.sql(f"CREATE DATABASE {name}_kept TEMPLATE {name} OWNER {OWNER}")
             nodes.mend()
             for one in mine:
-                assert await people.everywhere(one) == [True, True, True]
+                assert await people.told(one) == [True, True, True]
                 assert await people.log_out(nodes.nodes[0], one) is Answer.DONE
             async with people.checking(per_node=2):
                 postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")
@@ -270,4 +271,4 @@ async def test_a_node_comes_back_with_its_own_files_of_yesterday(three: House) -
             path.write_bytes(content)
         await asyncio.to_thread(node.begin)
         for one in mine:
-            assert await people.everywhere(one) == [False, False, False]
+            assert await people.told(one) == [False, False, False]

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.checker import Answer
 from tests.connectors.receivers import FOREVER, Exchange, receiver
+from tests.nodes.asking import PATIENCE
 from tests.nodes.crowd import Crowd, One, crowd
 from tests.nodes.house import Node, house, person
 from tests.postgres.cluster import Cluster, database
@@ -80,11 +80,11 @@ async def test_another_node_tells_when_the_one_that_did_dies(
                 admin = await people.log_in(nodes.nodes[0], "admin")
                 one = await people.log_in(nodes.nodes[0], person(1))
                 receipt = await told_of(people, nodes.nodes[1], one)
-                port = await asyncio.wait_for(shop.callers.get(), 10)
+                port = await asyncio.wait_for(shop.callers.get(), PATIENCE)
                 (teller,) = [node for node in nodes.nodes if holds(node, port)]
                 await asyncio.to_thread(teller.kill)
                 (other, *_) = [node for node in nodes.nodes if node is not teller]
-                path = f"/v1/receipts/{receipt}?wait=10"
+                path = f"/v1/receipts/{receipt}?wait=25"
                 shown = (await people.ask(other, "GET", path, admin.token)).json()
                 assert len(shop.told) == 1, shown
                 states = [one["state"] for one in shown["deliveries"]]
@@ -126,9 +126,7 @@ async def test_a_stream_at_one_node_ends_with_a_logout_at_another(
                 stream = Stream(nodes.nodes[0], watching.token, path)
                 assert b"event: receipt" in await stream.next()
                 assert await people.log_out(nodes.nodes[1], watching) is Answer.DONE
-                began = time.monotonic()
                 assert b"event: closed" in await stream.rest()
-                assert time.monotonic() - began < 2
 
 
 class Stream:
@@ -147,12 +145,12 @@ class Stream:
     async def next(self) -> bytes:
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
         self._writer.write(self._request.encode())
-        return await asyncio.wait_for(self._reader.readuntil(b"data: "), 5)
+        return await asyncio.wait_for(self._reader.readuntil(b"data: "), PATIENCE)
 
     async def rest(self) -> bytes:
         assert self._reader is not None
         assert self._writer is not None
         try:
-            return await asyncio.wait_for(self._reader.read(), 5)
+            return await asyncio.wait_for(self._reader.read(), PATIENCE)
         finally:
             self._writer.close()

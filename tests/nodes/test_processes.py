@@ -15,7 +15,7 @@ from tests.postgres.cluster import Cluster, database
 
 pytestmark = pytest.mark.fault
 
-MARGIN = 1.5
+MARGIN = 8.0
 """Seconds on top of a lease within which a logout is answered on a machine that is busy."""
 
 
@@ -44,9 +44,9 @@ async def test_a_node_is_killed_amid_logouts(three: House, victim: int) -> None:
                 await people.everywhere(one)
             await end_each(people, mine, [victim, 1])
         for one in mine:
-            assert await people.everywhere(one) == [False, False, False]
+            assert await people.told(one) == [False, False, False]
         for one in spared:
-            assert await people.everywhere(one) == [True, True, True]
+            assert await people.told(one) == [True, True, True]
 
 
 async def test_a_node_that_was_stopped_accepts_nothing_that_ended_meanwhile(
@@ -56,7 +56,7 @@ async def test_a_node_that_was_stopped_accepts_nothing_that_ended_meanwhile(
         mine = await people.log_in_all(30)
         frozen = three.nodes[2]
         for one in mine:
-            assert await people.everywhere(one) == [True, True, True]
+            assert await people.told(one) == [True, True, True]
         async with people.checking(per_node=2):
             frozen.freeze()
             began = time.monotonic()
@@ -73,7 +73,7 @@ async def test_a_node_that_was_stopped_accepts_nothing_that_ended_meanwhile(
         assert set(answers) == {Answer.DONE}
         assert took < LEASE + MARGIN
         for one in mine:
-            assert await people.everywhere(one) == [False, False, False]
+            assert await people.told(one) == [False, False, False]
 
 
 async def test_a_stop_shorter_than_the_lease_lets_nothing_through(three: House) -> None:
@@ -132,7 +132,7 @@ async def test_a_mass_logout_goes_on_when_its_node_dies(three: House) -> None:
         for one in mine:
             one.heard(asked, Answer.DONE)
             assert await people.check(three.nodes[2], one) is False
-        path = f"/v1/receipts/{receipt}?wait=10"
+        path = f"/v1/receipts/{receipt}?wait=25"
         shown = (await people.ask(three.nodes[0], "GET", path, admin.token)).json()
         assert (shown["complete"], shown["sessions_ended"]) == (True, len(mine))
 
@@ -173,10 +173,10 @@ async def test_the_time_of_day_of_one_node_is_wrong_and_jumps(
                 file.write_text(shift)
                 mine = await people.log_in_all(6)
                 for one in mine:
-                    assert await people.everywhere(one) == [True, True, True]
+                    assert await people.told(one) == [True, True, True]
                 await end_each(people, mine, [0, 1, 2])
         for one in spared:
-            assert await people.everywhere(one) == [True, True, True]
+            assert await people.told(one) == [True, True, True]
         expires = [
             [(await people.ask(node, "GET", "/v1/session", one.token)).json()["expires"]]
             for one in spared

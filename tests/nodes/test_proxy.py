@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 async def linked(proxy: Proxy, cluster: Cluster, name: str) -> asyncpg.Connection:
-    return await asyncpg.connect(cluster.url_at(proxy.port, name), timeout=5)
+    return await asyncpg.connect(cluster.url_at(proxy.port, name), timeout=30)
 
 
 async def answers(connection: asyncpg.Connection, seconds: float = 0.3) -> bool:
@@ -35,7 +35,7 @@ async def test_what_is_held_arrives_in_the_end(postgres: Cluster, postgres_datab
             assert not told.done()
             assert postgres.sql("SELECT count(*) FROM kept", postgres_database) == arrived
             proxy.heal()
-            await asyncio.wait_for(told, 5)
+            await asyncio.wait_for(told, 30)
             postgres.sql("DELETE FROM kept", postgres_database)
             await connection.close()
 

@@ -17,10 +17,10 @@ async def test_a_login_counts_everywhere_and_so_does_its_end(three: House) -> No
     async with crowd(three) as people:
         for number, node in enumerate(three.nodes):
             one = await people.log_in(node, person(number))
-            assert await people.everywhere(one) == [True, True, True]
+            assert await people.told(one) == [True, True, True]
             elsewhere = three.nodes[number - 1]
             assert await people.log_out(elsewhere, one) is Answer.DONE
-            assert await people.everywhere(one) == [False, False, False]
+            assert await people.told(one) == [False, False, False]
 
 
 async def test_every_way_to_ask_says_the_same(three: House) -> None:
@@ -31,7 +31,7 @@ async def test_every_way_to_ask_says_the_same(three: House) -> None:
         assert await people.log_out(three.nodes[1], one) is Answer.DONE
         for node in three.nodes:
             assert [await people.check(node, one, way) for way in EVERY_WAY] == [False] * 6
-        assert await people.everywhere(other) == [True, True, True]
+        assert await people.told(other) == [True, True, True]
 
 
 async def test_nobody_elses_session_ends(three: House) -> None:
@@ -42,9 +42,9 @@ async def test_nobody_elses_session_ends(three: House) -> None:
         answer = await people.end(three.nodes[2], mine[0], mine[1:], scope=scope)
         assert answer is Answer.DONE
         for one in (mine[0], *theirs):
-            assert await people.everywhere(one) == [True, True, True]
+            assert await people.told(one) == [True, True, True]
         for one in mine[1:]:
-            assert await people.everywhere(one) == [False, False, False]
+            assert await people.told(one) == [False, False, False]
 
 
 async def test_the_operator_may_stand_at_any_node(three: House) -> None:
@@ -60,9 +60,9 @@ async def test_the_operator_may_stand_at_any_node(three: House) -> None:
             for word in words[:: 1 if number else -1]:
                 await asyncio.to_thread(three.operate, *word, node=number)
                 for one in mine:
-                    assert await people.everywhere(one) == [False, False, False]
+                    assert await people.told(one) == [False, False, False]
             await asyncio.to_thread(three.operate, "users", "enable", person(4), node=number)
-            assert await people.everywhere(spare) == [True, True, True]
+            assert await people.told(spare) == [True, True, True]
             people.sessions = [one for one in people.sessions if one not in mine]
 
 
@@ -72,12 +72,12 @@ async def test_an_account_made_or_changed_at_one_node_is_so_at_all(three: House)
         await asyncio.to_thread(three.operate, "users", "import", "-", node=1, stdin=line)
         ones = [await people.log_in(node, "newcomer") for node in three.nodes]
         for one in ones:
-            assert await people.everywhere(one) == [True, True, True]
+            assert await people.told(one) == [True, True, True]
         given = ("users", "set-password", "newcomer")
         await asyncio.to_thread(three.operate, *given, node=2, stdin="Another_horse_2\n")
         people.sessions = []
         for one in ones:
-            assert await people.everywhere(one) == [False, False, False]
+            assert await people.told(one) == [False, False, False]
         old = {"username": "newcomer", "password": "Correct_horse_1"}
         for node in three.nodes:
             assert (await people.ask(node, "POST", "/v1/login", body=old)).status == 401

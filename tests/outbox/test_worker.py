@@ -208,7 +208,7 @@ async def test_a_connector_that_hangs_is_cut_off_and_delays_nobody() -> None:
     rows = await owe(world, clients, each=4)
     worker = at_work(world, connector)
     running = asyncio.create_task(worker.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while set(await states(world, rows[4:])) != {DeliveryState.ACKNOWLEDGED}:  # noqa: ASYNC110  # what is watched is the store
             await asyncio.sleep(0.01)
     assert await states(world, rows[:1]) == [DeliveryState.QUEUED]

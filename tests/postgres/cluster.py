@@ -6,7 +6,6 @@ As root they run as the user `postgres`, whom Debian's package makes; otherwise 
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,7 +17,9 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
-PATIENCE = 20.0
+from tests.ports import free_port
+
+PATIENCE = 60.0
 """Seconds for a server to answer, or to end."""
 ADMIN = "admin"
 """Superuser, trusted on the socket of the server only."""
@@ -264,7 +265,7 @@ def run(program: str, *words: str | Path) -> None:
         env=clean_environ(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=2 * PATIENCE,
         cwd="/",
         check=False,
     )
@@ -282,11 +283,6 @@ def as_postgres() -> list[str]:
 def clean_environ() -> dict[str, str]:
     """Without what would lead PostgreSQL's programs to another server."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @contextmanager

@@ -177,7 +177,7 @@ def test_no_order_of_pieces_is_too_odd(pieces: list[str]) -> None:
     ],
 )
 def test_size_is_no_weapon(body: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with contextlib.suppress(Invalid):
         read(body)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 6
