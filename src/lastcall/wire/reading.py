@@ -110,5 +110,13 @@ def cross_site(call: Call[Any]) -> bool:
     origins = call.headers.get("origin", ())
     if not origins:
         return False
-    ours = {urlsplit(call.public_url).netloc.lower(), call.host.lower()}
-    return urlsplit(origins[0]).netloc.lower() not in ours
+    ours = {_authority(call.public_url), call.host.lower()} - {""}
+    return _authority(origins[0]) not in ours
+
+
+def _authority(url: str) -> str:
+    """Empty where it has none, as `null` has."""
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:
+        return ""
