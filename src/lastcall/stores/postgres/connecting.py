@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
@@ -114,13 +113,19 @@ async def connect(server: Server, purpose: str) -> Db:
     raise max(failed, key=_tells)
 
 
+AUTHORITY_END = re.compile(r"[/?#]")
+
+
 def each_host(url: str) -> list[str]:
-    """A URL for each of the hosts that one names: `//who@a,b:5433/db` has two."""
-    parts = urlsplit(url)
-    who, at, hosts = parts.netloc.rpartition("@")
-    if "," not in hosts:
-        return [url]
-    return [urlunsplit(parts._replace(netloc=f"{who}{at}{host}")) for host in hosts.split(",")]
+    """A URL for each of the hosts that one names: `//who@a,b:5433/db` has two.
+
+    Several are no URL to the standard library, which some of its versions say by raising.
+    """
+    scheme, slashes, rest = url.partition("://")
+    place = AUTHORITY_END.split(rest, maxsplit=1)[0]
+    who, at, hosts = place.rpartition("@")
+    before, after = f"{scheme}{slashes}{who}{at}", rest[len(place) :]
+    return [f"{before}{host}{after}" for host in hosts.split(",")]
 
 
 def _sorted(done: set[asyncio.Task[Db]]) -> tuple[asyncio.Task[Db] | None, list[BaseException]]:
