@@ -106,7 +106,7 @@ class TestWithAServer:
         assert lastcall("plans", "cancel", "m_nothing", *config).returncode == 3
         assert lastcall("plans", "approve", "m_nothing", *config).returncode == 3
         assert lives(own_demo, token)
-        table = lastcall(*words, "--at", instant(timedelta(seconds=2)))
+        table = lastcall(*words, "--at", instant(timedelta(seconds=6)))
         assert [line.split()[0] for line in table.stdout.splitlines()[::2]] == ["PREVIEW", "PLAN"]
         end = datetime.now(UTC) + timedelta(seconds=PATIENCE)
         while lives(own_demo, token):

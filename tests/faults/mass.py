@@ -34,15 +34,20 @@ BY = operator(TENANT, Origin(dialect=DialectName("test")))
 
 
 class Trap:
-    """Springs at the Nth pass of the named step, once it is armed."""
+    """Springs at the Nth pass of the named step, by what is decided once it is armed.
+
+    The commit before may still be passing: its thread goes on after whoever waited has heard.
+    """
 
     def __init__(self, fail: str) -> None:
         self.step, _, passes = fail.partition(":")
         self.left = int(passes or 0)
-        self.armed = False
+        self.armed = self.ours = False
 
     def __call__(self, step: str) -> None:
-        if self.armed and step == self.step:
+        if step in ("decided", "taken"):
+            self.ours = self.armed
+        if self.ours and step == self.step:
             self.left -= 1
             if not self.left:
                 os.kill(os.getpid(), signal.SIGKILL)
