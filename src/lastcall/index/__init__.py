@@ -1,6 +1,6 @@
 """The index: every row in memory, where all decisions are taken; a log makes them durable."""
 
-from lastcall.index.adopting import Adoption
+from lastcall.index.adopting import TELL_EVERY, Adoption, Progress, undisturbed
 from lastcall.index.condition import Loading
 from lastcall.index.feed import IndexFeed
 from lastcall.index.store import IndexStore, Log, Report
@@ -8,6 +8,7 @@ from lastcall.index.tables import Change, Changed, EndedTogether, Fact, Index, T
 from lastcall.index.transaction import IndexTransaction
 
 __all__ = [
+    "TELL_EVERY",
     "Adoption",
     "Change",
     "Changed",
@@ -19,7 +20,9 @@ __all__ = [
     "IndexTransaction",
     "Loading",
     "Log",
+    "Progress",
     "Report",
     "Touched",
     "at_of",
+    "undisturbed",
 ]

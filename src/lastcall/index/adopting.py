@@ -1,6 +1,8 @@
 """Adopting sessions from a record: a million rows into an index, without making them Sessions."""
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -10,6 +12,23 @@ from lastcall.domain.types import Kind
 from lastcall.index.held import Held, Profile, pack
 from lastcall.index.tables import Index
 from lastcall.rows import Agent, Row, end_of, session_of
+
+Progress = Callable[[int, int], None]
+"""Told how many sessions have been read, of how many."""
+
+TELL_EVERY = 50_000
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Without the garbage collector, which would go through all that is read again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 class _Proven(msgspec.Struct, gc=False):

@@ -33,6 +33,7 @@ async def open_record(
             strict=configured.settings.store.mode == "strict",
             accept_rollback=accept_rollback,
             shared=shared,
+            progress=LoadingShown(),
         )
     except (sqlite.RolledBack, postgres.RolledBack) as error:
         raise StoreRestored(str(error)) from error

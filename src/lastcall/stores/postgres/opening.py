@@ -23,7 +23,7 @@ from lastcall.domain.types import (
     Serial,
     TenantId,
 )
-from lastcall.index import IndexTransaction, Loading
+from lastcall.index import IndexTransaction, Loading, Progress
 from lastcall.ports.schema import Schema
 from lastcall.stores.postgres import schema
 from lastcall.stores.postgres.batch import Batch
@@ -80,12 +80,14 @@ async def open_store(
     accept_rollback: bool = False,
     shared: str = "",
     step: Step = no_step,
+    progress: Progress | None = None,
 ) -> PostgresStore:
     """A node that follows and may write.
 
     An empty database gets its tables. With `accept_rollback` every session in the database is
-    revoked, whatever the witness says: a restored one carries no mark of it. Raises
-    `SchemaWrong`, `NameTaken`, `RolledBack`, or another `StoreUnavailable`.
+    revoked, whatever the witness says: a restored one carries no mark of it. `progress` is told
+    how much has been read. Raises `SchemaWrong`, `NameTaken`, `RolledBack`, or another
+    `StoreUnavailable`.
     """
     server = server.within(name.lease)
     name = replace(name, instance=uuid4().hex)
@@ -100,7 +102,7 @@ async def open_store(
             await schema.migrate(db)
         await schema.check(db)
         await share(db, shared)
-        loaded = await load(db)
+        loaded = await load(db, progress=progress)
         if accept_rollback:
             loaded = await revoke_everything(db, loaded, _remembered(watch))
         else:

@@ -1,15 +1,13 @@
 """Reading the database into the index, in key order, and audit records back from it."""
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from apsw import Connection
 
 from lastcall.domain.audit import Record
 from lastcall.domain.session import Session
 from lastcall.domain.types import ReceiptId, Serial, TenantId
-from lastcall.index import Adoption, Index
+from lastcall.index import TELL_EVERY, Adoption, Index, Progress, undisturbed
 from lastcall.rows import TABLES
 from lastcall.stores.sqlite.agents import agents_in
 from lastcall.stores.sqlite.tables import READ
@@ -25,15 +23,9 @@ OF_TENANT = RECORDS.replace("WHERE", "WHERE a.tenant = ? AND")
 OF_RECEIPT = RECORDS.replace("WHERE", "WHERE a.tenant = ? AND a.detail ->> 'receipt' = ? AND")
 
 
-Progress = Callable[[int, int], None]
-"""Told how many sessions have been read, of how many."""
-
-TELL_EVERY = 50_000
-
-
 def load(db: Connection, progress: Progress | None = None) -> Index:
     index = Index()
-    with _undisturbed():
+    with undisturbed():
         for kind, sql in READ.items():
             if kind is Session:
                 _sessions(db, index, progress)
@@ -44,18 +36,6 @@ def load(db: Connection, progress: Progress | None = None) -> Index:
     for seq, digest in db.execute(HEAD):
         index.seq, index.digest = int(seq), bytes(digest)
     return index
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Without the garbage collector, which would go through all that is read again and again."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _sessions(db: Connection, index: Index, progress: Progress | None) -> None:

@@ -15,11 +15,11 @@ from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.logout import OfTenant, Revocation
 from lastcall.domain.origin import Origin
 from lastcall.domain.types import DialectName, EndReason, Instant, ReceiptId, TenantId
-from lastcall.index import Change, Index, IndexStore, IndexTransaction, Loading
+from lastcall.index import Change, Index, IndexStore, IndexTransaction, Loading, Progress
 from lastcall.ports import Observer
 from lastcall.stores.sqlite import opening
 from lastcall.stores.sqlite.agents import forget_unused
-from lastcall.stores.sqlite.loading import Progress, load
+from lastcall.stores.sqlite.loading import load
 from lastcall.stores.sqlite.witness import Sighting, Witness
 from lastcall.stores.sqlite.writer import CHECKPOINT_PAGES, Step, Writer
 from lastcall.witness import RolledBack
