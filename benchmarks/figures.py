@@ -137,6 +137,7 @@ def _delivery_figures() -> list[Figure]:
             unit="/s",
             of=_in(told, "per_second"),
             bar=3_000,
+            limit="deliveries",
         ),
         Figure(
             group=told,
