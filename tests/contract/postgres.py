@@ -49,6 +49,15 @@ async def a_node(url: str, node: str = "a", lease: float = 2.0, **more: Any) -> 
 
 
 @asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Any]:
+    db = await asyncpg.connect(url)
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+@asynccontextmanager
 async def nodes_on(url: str, count: int = 3, **more: Any) -> AsyncIterator[list[PostgresStore]]:
     opened = [await a_node(url, node, **more) for node in "abcdef"[:count]]
     try:

@@ -3,11 +3,8 @@ what it holds, and nobody says more than every other may know."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
 import pytest
 
 from lastcall.domain.errors import StoreUnavailable
@@ -16,22 +13,13 @@ from lastcall.ports.reading import MustWait
 from lastcall.stores.postgres import PostgresStore
 from tests.contract.changes import add, do
 from tests.contract.gates import until
-from tests.contract.postgres import a_node, nodes_on, shared_url, url, vanish
+from tests.contract.postgres import a_node, connected, nodes_on, shared_url, url, vanish
 from tests.contract.rows import GONE, a_session, fill, token_of
 from tests.postgres.cluster import Cluster
 
 __all__ = ["shared_url", "url"]
 
 pytestmark = pytest.mark.slow
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Any]:
-    db = await asyncpg.connect(url)
-    try:
-        yield db
-    finally:
-        await db.close()
 
 
 async def end(store: PostgresStore, number: int) -> None:

@@ -3,10 +3,8 @@ and declaring it restored while nodes are about."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import msgspec
@@ -24,22 +22,13 @@ from lastcall.stores.postgres.schema import Step, migrate, version_of
 from lastcall.stores.postgres.witness import Witness
 from tests.contract.changes import do
 from tests.contract.gates import until
-from tests.contract.postgres import TurnGate, a_node, nodes_on, shared_url, url, vanish
+from tests.contract.postgres import TurnGate, a_node, connected, nodes_on, shared_url, url, vanish
 from tests.contract.rows import GONE, ONE, an_event, fill, token_of
 from tests.postgres.cluster import OWNER, Cluster
 
 __all__ = ["shared_url", "url"]
 
 pytestmark = pytest.mark.slow
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Any]:
-    db = await asyncpg.connect(url)
-    try:
-        yield db
-    finally:
-        await db.close()
 
 
 # --- what the witness remembers ---
