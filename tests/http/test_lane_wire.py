@@ -1,6 +1,5 @@
 """Connections in the fast lane: pieces, pipelines, waiting, slowness, and the end."""
 
-import asyncio
 import random
 
 import pytest
@@ -14,6 +13,7 @@ from tests.authority.acts import begin, caller_with
 from tests.contract.gates import GatedLog
 from tests.http.asgi import Served, echo, serve
 from tests.http.lanes import Line, Pair, check, pair, request
+from tests.http.leaping import leaping, passed
 from tests.world import World, make_world
 
 JSON = ("Content-Type", "application/json")
@@ -313,39 +313,38 @@ async def test_a_logout_that_is_done_waits_for_a_client_that_does_not_read(slow:
     assert statuses(await slow.line.answered()) == [200]
 
 
-async def passed(seconds: float) -> None:
-    await asyncio.sleep(seconds)
+MINUTE = 60.0
 
 
-@pytest.mark.slow
+@leaping
 @pytest.mark.parametrize("fast", [True, False])
 async def test_an_idle_connection_is_closed_and_one_in_use_is_not(fast: bool) -> None:
     world = await make_world()
-    line = Line(serve(world).app, fast=fast, keep_alive=1)
+    line = Line(serve(world).app, fast=fast, keep_alive=600)
     token = (await begin(world, "john")).token
     for _ in range(3):
         await line.send(check(token))
-        await passed(0.6)
+        await passed(6 * MINUTE)
     assert not line.pipe.closing
-    await passed(0.7)
+    await passed(7 * MINUTE)
     assert line.pipe.closing
 
 
-@pytest.mark.slow
+@leaping
 async def test_ordinary_requests_keep_a_connection_open_as_well() -> None:
     world = await make_world()
-    line = Line(serve(world).app, keep_alive=1)
+    line = Line(serve(world).app, keep_alive=600)
     token = (await begin(world, "john")).token
     await line.send(check(token))
     for _ in range(3):
-        await passed(0.6)
+        await passed(6 * MINUTE)
         await line.send(request("GET", "/livez"))
     assert not line.pipe.closing
-    await passed(1.3)
+    await passed(13 * MINUTE)
     assert line.pipe.closing
 
 
-@pytest.mark.slow
+@leaping
 @pytest.mark.parametrize("answered", [0, 2])
 async def test_a_head_that_does_not_end_is_given_up(answered: int) -> None:
     both = await pair()
@@ -353,13 +352,14 @@ async def test_a_head_that_does_not_end_is_given_up(answered: int) -> None:
     for _ in range(answered):
         await both.ask(check(token))
     for line in both.lines:
-        line.protocol.head_seconds = 0.2
+        line.protocol.head_seconds = 4 * MINUTE
         line.taken()
         await line.send(b"GET /v1/check HTTP/1.1\r\nHost: a\r\n")
-    await passed(0.1)
+    await passed(2 * MINUTE)
     for line in both.lines:
         await line.send(b"X: y\r\n")
-    await passed(0.2)
+        assert not line.pipe.closing
+    await passed(3 * MINUTE)
     fast, ordinary = [line.taken() for line in both.lines]
     assert statuses(fast) == [408]
     assert fast == ordinary
