@@ -28,6 +28,8 @@ class One:
     token: str
     id: str = ""
     history: list[Call] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    """What each logout of it was answered with, for whoever has to find out what went wrong."""
 
     def heard(self, asked: float, answer: Answer) -> None:
         late = NEVER if answer is Answer.LOST else time.monotonic()
@@ -37,9 +39,16 @@ class One:
     def done(self) -> bool:
         return any(call.answer is Answer.DONE for call in self.history)
 
+    @property
+    def doubtful(self) -> bool:
+        """Somebody tried to end it, and was never told that it has ended."""
+        answers = {call.answer for call in self.history}
+        return Answer.LOST in answers and not answers & {Answer.DONE, Answer.ENDED}
+
 
 AT_ONCE = 24
 """Logins under way at one time; each costs a node a password to hash."""
+
 
 Ask = Callable[[Line, One], Awaitable[bool | None]]
 """Ask about a token: True when it counted, False when it was refused, None: cannot tell."""
@@ -82,9 +91,16 @@ class Crowd:
         self._lines.setdefault(f"http://{line.host}", []).append(line)
 
     async def log_in(self, node: Node, username: str, **more: Any) -> One:
-        """A session; it counts everywhere from the answer on."""
+        """A session; it counts everywhere from the answer on.
+
+        Asked for again while the node says that it has no store that takes writes.
+        """
         body = {"username": username, "password": PASSWORD, **more}
-        reply = await self.ask(node, "POST", "/v1/login", body=body)
+        end = time.monotonic() + PATIENCE
+        while (reply := await self.ask(node, "POST", "/v1/login", body=body)).status == 503:
+            assert time.monotonic() < end, f"{node.name}: {reply.body!r}"
+            self.unclear["login refused"] += 1
+            await asyncio.sleep(0.1)
         assert reply.status == 200, reply.body
         told = reply.json()
         one = One(told["token"], told["session"])
@@ -134,6 +150,17 @@ class Crowd:
         """End it with its own token, then ask about it everywhere at once."""
         return await self.end(node, one, [one], aftermath, **body)
 
+    async def out_at_last(self, node: Node, one: One, **body: Any) -> Answer:
+        """Log out as people do: again and again until the node says that it is done.
+
+        A node that can tell who is logged in may still be looking for a store that takes writes.
+        """
+        end = time.monotonic() + PATIENCE
+        while (answer := await self.log_out(node, one, **body)) is Answer.LOST:
+            assert time.monotonic() < end, f"it cannot end: {one.said[-3:]}"
+            await asyncio.sleep(0.1)
+        return answer
+
     async def end(
         self, node: Node, by: One, ended: Sequence[One], aftermath: bool = True, **body: Any
     ) -> Answer:
@@ -142,10 +169,13 @@ class Crowd:
         try:
             reply = await self.ask(node, "POST", "/v1/logout", by.token, body=body)
             answer = {200: Answer.DONE, 401: Answer.ENDED}.get(reply.status, Answer.LOST)
-        except Unanswered:
+            said = f"{node.name}: {reply.status} {reply.body[:160]!r}"
+        except Unanswered as error:
             self.unclear["logout unanswered"] += 1
+            said = f"{node.name}: {str(error) or 'no answer'}"
         for one in [by] if answer is Answer.ENDED else ended:
             one.heard(asked, answer)
+            one.said.append(said)
             self._recent.append(one)
         if aftermath and answer is Answer.DONE:
             await asyncio.gather(*(self.everywhere(one) for one in ended))
@@ -189,6 +219,10 @@ class Crowd:
             for found in broken(one.history, self.slack)
         ]
 
+    def doubtful(self) -> list[tuple[str, list[str]]]:
+        """The sessions of which nobody knows whether they have ended, and what was said of each."""
+        return [(one.token[:12], one.said) for one in self.sessions if one.doubtful]
+
     def answers(self) -> Counter[Answer]:
         return Counter(call.answer for one in self.sessions for call in one.history)
 
@@ -200,14 +234,26 @@ class Crowd:
 
 @asynccontextmanager
 async def crowd(house: House, **more: Any) -> AsyncIterator[Crowd]:
-    """Clients whose every answer is judged at the end: not one may be wrong."""
+    """Clients whose every answer is judged at the end: not one may be wrong.
+
+    A test that fails before is told the verdict as well: whether a logout was refused, which may
+    be, or was lost after it had been answered, which never is.
+    """
     made = Crowd(house, **more)
     try:
         yield made
+    except BaseException as error:
+        error.add_note(_verdict(made.broken()))
+        error.add_note(f"logouts in doubt: {made.doubtful()[:5]}, unclear {dict(made.unclear)}")
+        raise
     finally:
         made.close()
     found = made.broken()
-    assert not found, f"{len(found)} answers that cannot be: {found[:5]}"
+    assert not found, _verdict(found)
     answers = made.answers()
     said = {str(answer): count for answer, count in answers.items()}
     log.info("judged %d: %s, unclear %s", sum(answers.values()), said, dict(made.unclear))
+
+
+def _verdict(found: Sequence[tuple[str, Broken, Call]]) -> str:
+    return f"{len(found)} answers that cannot be: {found[:5]}"

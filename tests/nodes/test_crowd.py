@@ -5,13 +5,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.checker import Answer, Broken
-from tests.nodes.crowd import Crowd
+from tests.checker import NEVER, Answer, Broken, Call
+from tests.nodes.crowd import Crowd, One, crowd
 from tests.nodes.house import House, Node, house
 from tests.nodes.proxy import network
 from tests.postgres.cluster import Cluster
 
 pytestmark = pytest.mark.e2e
+
+
+async def test_a_test_that_fails_is_told_whether_a_logout_was_refused_or_lost() -> None:
+    refused = One("refused", said=["node1: 503"], history=[Call(1, NEVER, Answer.LOST)])
+    lost = One("lost", history=[Call(1, 2, Answer.DONE), Call(3, 4, Answer.LIVE)])
+    with network() as wires, pytest.raises(AssertionError) as failed:
+        async with crowd(House([], Cluster(Path(), 1), "", wires), sessions=[refused, lost]):
+            raise AssertionError("something else")
+    verdict, doubts = failed.value.__notes__
+    assert "1 answers that cannot be" in verdict
+    assert Broken.ACCEPTED_AFTER_LOGOUT.value in verdict
+    assert "('refused', ['node1: 503'])" in doubts
+    assert "'lost'" not in doubts
 
 
 class Alone(Cluster):

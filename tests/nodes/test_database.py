@@ -12,10 +12,10 @@ import pytest
 
 from tests.checker import Answer
 from tests.nodes.asking import PATIENCE
-from tests.nodes.crowd import Crowd, One, crowd
-from tests.nodes.house import LEASE, PASSWORD, House, Node, house, person
+from tests.nodes.crowd import crowd
+from tests.nodes.house import LEASE, House, house, person
 from tests.nodes.test_network import known_everywhere, until_sure
-from tests.nodes.test_processes import end_each
+from tests.nodes.test_processes import end_each, out_each
 from tests.postgres.cluster import (
     OWNER,
     Cluster,
@@ -64,8 +64,7 @@ async def test_the_database_is_restarted_amid_logouts(own: House, how: signal.Si
                 await asyncio.to_thread(own.cluster.restart, how)
             await ending
             await until_sure(people, spared)
-            for one in mine:
-                await people.log_out(own.nodes[1], one)
+            await out_each(people, mine, [1])
         for one in mine:
             assert await people.told(one) == [False, False, False]
 
@@ -84,7 +83,7 @@ async def test_without_the_database_nothing_is_accepted_for_longer_than_the_leas
         assert time.monotonic() - asked < PATIENCE
         await asyncio.to_thread(own.cluster.start)
         await until_sure(people, spared[1:])
-        await people.log_out(own.nodes[1], spared[0])
+        await people.out_at_last(own.nodes[1], spared[0])
 
 
 async def test_others_take_every_connection_there_is(own: House) -> None:
@@ -99,7 +98,7 @@ async def test_others_take_every_connection_there_is(own: House) -> None:
                 await end_each(people, mine[:6], [0, 1, 2])
         await until_sure(people, mine[6:7])
         for one in mine:
-            await people.log_out(own.nodes[2], one)
+            await people.out_at_last(own.nodes[2], one)
             assert await people.told(one) == [False, False, False]
 
 
@@ -134,8 +133,7 @@ async def test_a_standby_takes_over_amid_logouts(tmp_path: Path) -> None:
                     node.proxy.switch(second.port)
                 await ending
                 await until_sure(people, spared)
-                for one in mine:
-                    await people.log_out(nodes.nodes[1], one)
+                await out_each(people, mine, [1])
             for one in mine:
                 assert await people.told(one) == [False, False, False]
 
@@ -158,26 +156,12 @@ async def test_nodes_that_know_both_hosts_go_to_the_one_that_takes_over(
                     await asyncio.to_thread(promote, second)
                     await ending
                     await until_sure(people, spared)
-                    for one in mine:
-                        await people.log_out(nodes.nodes[1], one)
+                    await out_each(people, mine, [1])
                 for one in mine:
                     assert await people.told(one) == [False, False, False]
-                begun = await in_at_last(people, nodes.nodes[2], person(2))
+                begun = await people.log_in(nodes.nodes[2], person(2))
                 assert await people.told(begun) == [True, True, True]
             first.kill()
-
-
-async def in_at_last(people: Crowd, node: Node, name: str) -> One:
-    """A session, from the first moment on that the node can begin one."""
-    end = time.monotonic() + PATIENCE
-    body = {"username": name, "password": PASSWORD}
-    while (reply := await people.ask(node, "POST", "/v1/login", body=body)).status == 503:
-        assert time.monotonic() < end, reply.body
-        await asyncio.sleep(0.1)
-    assert reply.status == 200, reply.body
-    one = One(reply.json()["token"])
-    people.sessions.append(one)
-    return one
 
 
 @pytest.mark.parametrize("mode", ["strict", "leased"])
@@ -216,8 +200,7 @@ async def test_a_wait_for_the_standby_that_is_cancelled_is_no_success(
                     await asyncio.sleep(0.05)
                 assert told == [False] * 3
             await until_sure(people, mine[3:])
-            for one in mine[:3]:
-                await people.log_out(nodes.nodes[0], one)
+            await out_each(people, mine[:3], [0])
 
 
 def cancel_waits(server: Cluster) -> None:
@@ -232,8 +215,7 @@ async def test_yesterdays_database_is_refused(postgres: Cluster, tmp_path: Path)
                 node.end()
             postgres.sql(f"CREATE DATABASE {name}_kept TEMPLATE {name} OWNER {OWNER}")
             nodes.mend()
-            for one in mine:
-                assert await people.log_out(nodes.nodes[0], one) is Answer.DONE
+            await out_each(people, mine, [0])
             for node in nodes.nodes:
                 node.end()
             postgres.sql(f"DROP DATABASE {name}")
@@ -257,7 +239,7 @@ async def test_the_database_becomes_yesterdays_under_nodes_that_run(
             nodes.mend()
             for one in mine:
                 assert await people.told(one) == [True, True, True]
-                assert await people.log_out(nodes.nodes[0], one) is Answer.DONE
+                await people.out_at_last(nodes.nodes[0], one)
             async with people.checking(per_node=2):
                 postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")
                 postgres.sql(f"ALTER DATABASE {name}_kept RENAME TO {name}")
@@ -277,8 +259,7 @@ async def test_a_node_comes_back_with_its_own_files_of_yesterday(three: House) -
         folder = node.config.parent
         kept = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
         await asyncio.to_thread(node.begin)
-        for one in mine:
-            assert await people.log_out(three.nodes[0], one) is Answer.DONE
+        await out_each(people, mine, [0])
         node.end()
         for path, content in kept.items():
             path.write_bytes(content)

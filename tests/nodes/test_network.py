@@ -10,7 +10,7 @@ from tests.nodes.asking import PATIENCE
 from tests.nodes.crowd import Crowd, One, crowd
 from tests.nodes.house import LEASE, House, person
 from tests.nodes.proxy import Fault
-from tests.nodes.test_processes import MARGIN, end_each
+from tests.nodes.test_processes import MARGIN, end_each, out_each
 
 pytestmark = pytest.mark.fault
 
@@ -32,14 +32,13 @@ async def test_a_node_is_cut_off_and_comes_back(three: House, fault: Fault) -> N
         async with people.checking(per_node=2):
             island.proxy.set(fault)
             began = time.monotonic()
-            first = await people.log_out(three.nodes[0], mine[0], aftermath=False)
-            assert first is Answer.DONE
+            await people.out_at_last(three.nodes[0], mine[0], aftermath=False)
             assert time.monotonic() - began < LEASE + MARGIN
             await people.everywhere(mine[0])
-            await end_each(people, mine[1:12], [0, 1])
+            await out_each(people, mine[1:12], [0, 1])
             assert await people.check(island, spared[0]) is None, "its lease is over"
             island.proxy.heal()
-            await end_each(people, mine[12:], [0, 1])
+            await out_each(people, mine[12:], [0, 1])
             await until_sure(people, spared)
         for one in mine:
             assert await people.told(one) == [False, False, False]
@@ -65,13 +64,12 @@ async def test_a_logout_at_a_node_that_is_cut_off_is_no_success(three: House) ->
                 island.proxy.set(fault)
                 one, other = mine[2 * number], mine[2 * number + 1]
                 pending = asyncio.create_task(people.log_out(island, one))
-                done = await people.log_out(three.nodes[1], other)
-                assert done is Answer.DONE
+                await people.out_at_last(three.nodes[1], other)
                 await asyncio.sleep(0.3)
                 island.proxy.heal()
                 await pending
                 await until_sure(people, spared)
-                await people.log_out(three.nodes[2], one)
+                await people.out_at_last(three.nodes[2], one)
 
 
 async def test_nobody_hears_a_notification(three: House) -> None:
@@ -82,7 +80,7 @@ async def test_nobody_hears_a_notification(three: House) -> None:
         async with people.checking():
             for number, one in enumerate(mine):
                 began = time.monotonic()
-                assert await people.log_out(three.nodes[number % 3], one) is Answer.DONE
+                await people.out_at_last(three.nodes[number % 3], one)
                 assert time.monotonic() - began < LEASE + MARGIN
 
 
@@ -97,8 +95,7 @@ async def test_connections_break_again_and_again(three: House) -> None:
                 three.nodes[number % 3].proxy.reset()
             await ending
             await until_sure(people, spared)
-        for one in mine:
-            await people.log_out(three.nodes[0], one)
+        await out_each(people, mine, [0])
 
 
 async def test_a_slow_way_to_the_store_slows_and_breaks_nothing(three: House) -> None:
