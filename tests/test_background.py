@@ -14,7 +14,7 @@ Works = Mapping[str, Callable[[], Awaitable[int]]]
 
 async def repeated_until(over: asyncio.Event, works: Works, rest: float) -> None:
     task = asyncio.create_task(repeated(works, rest=rest))
-    await asyncio.wait_for(over.wait(), 5)
+    await asyncio.wait_for(over.wait(), 60)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
@@ -96,7 +96,7 @@ async def test_a_worker_that_fails_is_begun_again_until_it_ends_by_itself() -> N
         if len(begun) < 3:
             raise KeyError("unforeseen")
 
-    await asyncio.wait_for(kept_up("outbox", run, rest=0.001), 5)
+    await asyncio.wait_for(kept_up("outbox", run, rest=0.001), 60)
     assert begun == [0, 1, 2]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -38,9 +38,9 @@ async def crowd(world: World) -> None:
 async def quickest(act: Callable[[], Awaitable[object]]) -> float:
     times = []
     for _ in range(5):
-        began = perf_counter()
+        began = process_time()
         await act()
-        times.append(perf_counter() - began)
+        times.append(process_time() - began)
     return min(times)
 
 

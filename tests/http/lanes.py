@@ -10,11 +10,11 @@ from uvicorn.server import ServerState
 from lastcall.http import Asgi, Mount
 from lastcall.http.fast import FastProtocol, uvicorn_options
 from tests.http.asgi import Served, serve
+from tests.wire.conversation import quiet
 from tests.world import World, make_world
 
 DATE = (b"date", b"Sat, 21 Nov 2026 08:00:00 GMT")
-PATIENCE = 20.0
-QUIET = 0.05
+PATIENCE = 60.0
 
 
 class Watched(FastProtocol):
@@ -117,7 +117,7 @@ class Line:
         before = -1
         while before < len(self.pipe.written):
             before = len(self.pipe.written)
-            await asyncio.sleep(QUIET)
+            await quiet()
         return self.taken()
 
     @property

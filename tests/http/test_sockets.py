@@ -4,6 +4,7 @@ import asyncio
 import io
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +30,23 @@ class Running:
 @pytest.fixture
 async def running(logged: io.StringIO) -> AsyncIterator[Running]:
     """A server whose one dialect remembers what reached it, and which is well afterwards."""
+    async with serving(logged, hasty=False) as one:
+        yield one
+
+
+@pytest.fixture
+async def hasty(logged: io.StringIO) -> AsyncIterator[Running]:
+    """One that waits for nobody."""
+    async with serving(logged, hasty=True) as one:
+        yield one
+
+
+@asynccontextmanager
+async def serving(logged: io.StringIO, *, hasty: bool) -> AsyncIterator[Running]:
     mount, calls = echo()
-    app = serve(await make_world(), mount, max_body=1_000_000, body_seconds=1.0).app
-    async with listening(app, hasty=True) as port:
+    seconds = 1.0 if hasty else PATIENCE
+    app = serve(await make_world(), mount, max_body=1_000_000, body_seconds=seconds).app
+    async with listening(app, hasty=hasty) as port:
         yield Running(port, calls)
         async with connected(port) as wire:
             await wire.send(GOOD)
@@ -189,23 +204,23 @@ async def test_endless_chunk_framing_is_cut_off(running: Running) -> None:
     assert not running.calls
 
 
-async def test_a_head_that_drips_is_not_waited_for(running: Running) -> None:
-    async with connected(running.port) as wire:
+async def test_a_head_that_drips_is_not_waited_for(hasty: Running) -> None:
+    async with connected(hasty.port) as wire:
         await wire.send(b"GET /echo/ok HT")
         answer = await wire.answer()
         assert (answer.status, answer.header("connection")) == (408, "close")
         assert await wire.closed()
-    async with connected(running.port) as wire:
+    async with connected(hasty.port) as wire:
         assert await wire.closed(), "nothing sent, nothing said"
 
 
-async def test_a_body_that_drips_is_not_waited_for(running: Running) -> None:
-    async with connected(running.port) as wire:
+async def test_a_body_that_drips_is_not_waited_for(hasty: Running) -> None:
+    async with connected(hasty.port) as wire:
         await wire.send(b"POST /echo/ok HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\nabc")
         answer = await wire.answer()
         assert (answer.status, answer.json["code"]) == (408, "too-slow")
         assert await wire.closed()
-    assert not running.calls
+    assert not hasty.calls
 
 
 async def test_trailers_are_not_headers(running: Running) -> None:

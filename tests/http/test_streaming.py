@@ -11,6 +11,7 @@ from lastcall.http import streaming
 from lastcall.wire import Holder, Reply
 from tests.authority.test_receipts import application
 from tests.http.asgi import ask, echo, serve
+from tests.http.sockets import PATIENCE
 from tests.world import TENANT, make_world
 
 
@@ -52,7 +53,7 @@ async def test_head_has_no_stream() -> None:
     tap = Tap(b"a", on=True)
     mount, _ = echo(reply=tap.reply())
     served = serve(await make_world(), mount)
-    answer = await asyncio.wait_for(ask(served.app, "HEAD", "/echo/ok"), 5)
+    answer = await asyncio.wait_for(ask(served.app, "HEAD", "/echo/ok"), PATIENCE)
     assert (answer.status, answer.body) == (200, b"")
 
 
@@ -60,7 +61,7 @@ async def test_it_stops_when_the_other_side_leaves_and_when_the_server_stops() -
     tap = Tap(b"a", on=True)
     mount, _ = echo(reply=tap.reply())
     served = serve(await make_world(), mount)
-    answer = await asyncio.wait_for(ask(served.app, "GET", "/echo/ok", gone=True), 5)
+    answer = await asyncio.wait_for(ask(served.app, "GET", "/echo/ok", gone=True), PATIENCE)
     assert answer.status == 200
     assert tap.closed
     tap = Tap(b"a", on=True)
@@ -69,7 +70,7 @@ async def test_it_stops_when_the_other_side_leaves_and_when_the_server_stops() -
     going = asyncio.create_task(ask(served.app, "GET", "/echo/ok"))
     await tap.begun.wait()
     served.state.draining = True
-    assert (await asyncio.wait_for(going, 5)).body == b"<a"
+    assert (await asyncio.wait_for(going, PATIENCE)).body == b"<a"
     assert tap.closed
 
 
@@ -154,9 +155,12 @@ async def test_an_account_waits_in_only_so_many_places_at_once() -> None:
         asyncio.create_task(ask(served.app, "GET", f"{path}?wait=30", as_admin))
         for _ in range(streaming.MOST_OF_ONE["account"])
     ]
-    await asyncio.sleep(0.05)
+    streams = served.app.streams  # type: ignore[attr-defined]  # of the assembly
+    async with asyncio.timeout(PATIENCE):
+        while streams.of_kind["account"] < len(waits):  # noqa: ASYNC110  # nothing tells a test
+            await asyncio.sleep(0)
     for more in (f"{path}?wait=30", f"{path}/events"):
-        answer = await asyncio.wait_for(ask(served.app, "GET", more, as_admin), 5)
+        answer = await asyncio.wait_for(ask(served.app, "GET", more, as_admin), PATIENCE)
         assert (answer.status, answer.json["code"]) == (503, "busy")
     assert (await ask(served.app, "GET", path, as_admin)).status == 200
     for wait in waits:

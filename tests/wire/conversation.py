@@ -137,8 +137,14 @@ async def played(
         yield exchange, call, await gathered(await dialect.answer(call))
 
 
-QUIET = 0.05
-"""Seconds after which a stream that says nothing has said what it had to say."""
+TURNS = 500
+"""Of the loop, after which what says nothing has said what it had to say. No seconds: those go by
+also while this process does not get to run."""
+
+
+async def quiet() -> None:
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
 
 
 async def gathered(reply: Reply) -> Reply:
@@ -148,8 +154,10 @@ async def gathered(reply: Reply) -> Reply:
     pieces: list[bytes] = []
     while True:
         coming = asyncio.ensure_future(anext(reply.stream, None))
-        done, _ = await asyncio.wait({coming}, timeout=QUIET)
-        if not done:
+        waited = asyncio.ensure_future(quiet())
+        await asyncio.wait({coming, waited}, return_when=asyncio.FIRST_COMPLETED)
+        waited.cancel()
+        if not coming.done():
             coming.cancel()
             await asyncio.wait({coming})
             break
