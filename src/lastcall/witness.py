@@ -5,6 +5,8 @@ Two slots are written in turn, each with its own checksum, so that a torn write 
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -23,7 +25,17 @@ class RolledBack(StoreUnavailable):
     """
 
 
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(f"{path} cannot be used as the witness: {error.strerror}") from error
+
+
 class Witness(ABC, Generic[S]):
+    """`read` and `begin` raise `StoreUnavailable` where the file cannot be used at all."""
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = -1
@@ -43,11 +55,12 @@ class Witness(ABC, Generic[S]):
 
     def read(self) -> S | None:
         """The newest whole slot; None when there is no file. Raises `RolledBack` if none is."""
-        try:
-            with self.path.open("rb") as file:
-                raw = file.read(2 * SLOT)
-        except FileNotFoundError:
-            return None
+        with _usable(self.path):
+            try:
+                with self.path.open("rb") as file:
+                    raw = file.read(2 * SLOT)
+            except FileNotFoundError:
+                return None
         slots = (self.unpack(raw[start : start + SLOT]) for start in (0, SLOT))
         seen = max((one for one in slots if one is not None), key=self.how_far, default=None)
         if seen is None:
@@ -56,15 +69,16 @@ class Witness(ABC, Generic[S]):
 
     def begin(self, seen: S) -> None:
         """Write both slots anew, synced: from here on a missing file means something."""
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        for _ in range(2):
-            self.write(seen)
-        self.sync()
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with _usable(self.path):
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            for _ in range(2):
+                self.write(seen)
+            self.sync()
+            folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
     def write(self, seen: S) -> None:
         """Not synced: after a power cut it may be older than the database, never newer."""

@@ -47,6 +47,11 @@ class Ready:
         self._ring[self._at] = held
         self._at = (self._at + 1) % len(self._ring)
 
+    def let_go(self) -> None:
+        """Keep none. Whoever leaves an index has to: the garbage collector does not look into a
+        `Held`, and so would never see that nobody but these keep one another."""
+        self._ring = [None] * len(self._ring)
+
 
 class Profile:
     """What sessions have in common that began alike: from one kind of device, on one wire."""
@@ -88,6 +93,10 @@ class Profiles:
         if found is None:
             found = self._known[key] = Profile(self._ready, key)
         return found
+
+    def let_go(self) -> None:
+        """Whatever has one of these is of no use any more."""
+        self._ready.let_go()
 
 
 class Held(msgspec.Struct, gc=False, eq=False):

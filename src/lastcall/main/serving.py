@@ -101,7 +101,8 @@ async def _serve(
     sweeper = asyncio.create_task(repeated(tidying))
     heads = HeadsFile(configured.heads)
     every = configured.settings.store.heads_every
-    witness = asyncio.create_task(_witness_heads(env, heads, every))
+    witnessing = partial(_witness_heads, env, heads, every)
+    witness = asyncio.create_task(kept_up("audit heads", witnessing))
     metrics.standing.start = age()
     log.info("listening", url=url, store=where(configured))
     try:

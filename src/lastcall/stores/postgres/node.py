@@ -163,8 +163,15 @@ class Node(IndexStore):
             self.vouched = seq
             self.reached.note(self.following.name.node, seq)
             if self._witness is not None and seq == self.position:
-                self._witness.write(self.sighting())
+                self._remember(self._witness)
             self.moved()
+
+    def _remember(self, witness: Witness) -> None:
+        """Without it nothing would tell that the database was rolled back, so this node stops."""
+        try:
+            witness.write(self.sighting())
+        except OSError as error:
+            self.give_up(error)
 
     def moved(self) -> None:
         spread = self.following.spread if self.strict else self.vouched
@@ -202,6 +209,9 @@ class Node(IndexStore):
             tx.undo()
         if writing.bodies:
             self._doubts.drop(writing.doubt)
+        for held, at in writing.batch.used:  # to be written with the next turn
+            self._uses_at[held] = max(at, self._uses_at.get(held, at))
+            self._touching = True
 
     def reload_soon(self) -> None:
         self.following.look()
@@ -215,6 +225,7 @@ class Node(IndexStore):
                 raise RolledBack("the database is older than this node has seen it")
             loaded.index.era = self.index.era
             loaded.index.era.number += 1
+            self.index.profiles.let_go()
             self.index, self.position, self.tip = loaded.index, loaded.seq, loaded.tip
             self._chain = loaded.index.seq, loaded.index.digest
             self._uses_at.clear()

@@ -13,6 +13,10 @@ from lastcall.index import Changed
 REMEMBERED = 10_000
 """Logouts, and steps of each node."""
 
+GONE = 64
+"""Nodes without a lease: where each start of a node has a name of its own, there is no end of
+them."""
+
 
 def _machine() -> Instant:
     return Instant(time_ns() // 1_000_000)
@@ -48,6 +52,10 @@ class Reached:
     def lapse(self, node: str) -> None:
         """It holds no lease any longer."""
         self._lapsed.setdefault(node, self.clock())
+        if len(self._lapsed) > GONE:
+            longest = next(iter(self._lapsed))
+            del self._lapsed[longest]
+            self._steps.pop(longest, None)
 
     def of(self, tenant: TenantId, id: ReceiptId) -> tuple[logout.Reached, ...]:
         seq = self._numbers.get((tenant, id))

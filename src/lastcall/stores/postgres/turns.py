@@ -262,10 +262,12 @@ class Turns:
             self._undo(writing, StoreUnavailable("the database did not take what was written"))
             return
         self._store.writing = None
-        if writing.batch.feed:
-            self._store.committed(writing)
-            self.observer.committed(len(writing.bodies), perf_counter() - began)
-        writing.finish()
+        try:
+            if writing.batch.feed:
+                self._store.committed(writing)
+                self.observer.committed(len(writing.bodies), perf_counter() - began)
+        finally:
+            writing.finish()  # it is durable, whatever else fails
 
     async def _take(self) -> Db:
         """The turn, with everything applied that anybody wrote before."""

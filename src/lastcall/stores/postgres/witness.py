@@ -1,6 +1,7 @@
 """What a node remembers of the database, in a file of its own."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -36,6 +37,8 @@ class Witness(witness.Witness[Sighting]):
         return seen.seq
 
     def close(self) -> None:
+        """What is lost of it only makes it older than the database, as a power cut may."""
         if self._file >= 0:
-            self.sync()
+            with suppress(OSError):
+                self.sync()
         super().close()

@@ -1,0 +1,111 @@
+"""A node whose own witness fails, whose write is lost, or which reads everything anew again."""
+
+import asyncio
+import gc
+import os
+import weakref
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lastcall.domain.audit import Record
+from lastcall.domain.errors import StoreUnavailable
+from lastcall.domain.types import MINUTE, Instant, SessionId
+from tests.contract.changes import add, do
+from tests.contract.gates import until
+from tests.contract.postgres import TurnGate, a_node, connected, nodes_on, shared_url, url
+from tests.contract.rows import GONE, NOW, a_session, an_event, fill, token_of
+
+__all__ = ["shared_url", "url"]
+
+pytestmark = pytest.mark.slow
+
+PATIENT = 60.0
+"""Seconds for what must not wait for ever."""
+
+
+def no_room_for(file: Path) -> None:
+    """From now on whoever has it open finds no space left on the device."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    for name in os.listdir("/proc/self/fd"):
+        if os.path.realpath(f"/proc/self/fd/{name}") == str(file):
+            os.dup2(full, int(name))
+    os.close(full)
+
+
+async def test_a_witness_that_cannot_be_written_stops_the_node_and_keeps_nobody_waiting(
+    url: str, tmp_path: Path
+) -> None:
+    """What was written is durable; but nothing would tell of a database that is rolled back."""
+    witness = tmp_path / "witness"
+    async with nodes_on(url, 1, witness=witness) as [store]:
+        await fill(store, 1)
+        told: list[StoreUnavailable] = []
+        store.on_failure = told.append
+        no_room_for(witness)
+        async with asyncio.timeout(PATIENT):
+            await do(store, lambda tx: tx.end_session(SessionId("s1"), GONE))
+        assert told
+        with pytest.raises(StoreUnavailable):
+            await store.find(token_of(1))
+
+
+async def test_who_has_written_is_told_so_whatever_fails_after_it(url: str) -> None:
+    def planted(_record: Record) -> None:
+        raise RuntimeError("planted")
+
+    async with nodes_on(url, 1) as [store]:
+        await fill(store, 1)
+        store.on_record = planted
+        async with asyncio.timeout(PATIENT):
+            await do(store, lambda tx: tx.record(an_event("durable")))
+        assert store.failed is not None
+
+
+@pytest.mark.parametrize("place", ["a folder", "in no folder"])
+async def test_a_witness_that_cannot_be_opened_is_named(
+    url: str, tmp_path: Path, place: str
+) -> None:
+    witness = tmp_path if place == "a folder" else tmp_path / "none" / "witness"
+    with pytest.raises(StoreUnavailable, match=str(witness)):
+        await a_node(url, witness=witness)
+
+
+async def test_a_use_is_not_lost_with_the_turn_that_should_have_written_it(url: str) -> None:
+    gate = TurnGate()
+    async with nodes_on(url, 1, step=gate) as [store]:
+        await fill(store, 1)
+        found = await store.find(token_of(1))
+        assert found is not None
+        used = Instant(NOW + MINUTE)
+        store.touch(found, used)
+        gate.shut()
+        using = asyncio.create_task(store.record_uses())
+        await gate.waiting.wait()
+        async with connected(url) as db:
+            await db.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name LIKE '%writes'"
+            )
+        gate.open()
+        with pytest.raises(StoreUnavailable):
+            await using
+        await store.record_uses()
+        again = await store.find(token_of(1))
+        assert again is not None
+        assert again.session.last_seen == used
+
+
+async def test_reading_anew_leaves_nothing_of_the_old_in_memory(url: str) -> None:
+    async with nodes_on(url, 1) as [store]:
+        await fill(store, 1)
+        for number in range(2, 5):
+            await add(store, replace(a_session(number), factors=()))
+            assert await store.find(token_of(number)) is not None
+        old = weakref.ref(store.index.tokens[a_session(2).token_hash].profile)
+        async with connected(url) as db:
+            await until(lambda: not store.turns.busy.locked())
+            await store.reload(db)
+        gc.collect()
+        assert old() is None
