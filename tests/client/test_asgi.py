@@ -11,6 +11,7 @@ from lastcall.client import SessionGuard
 from lastcall.client.asgi import LastcallMiddleware
 from lastcall.client.rules import Rules
 from tests.client.authority import FakeAuthority, who
+from tests.client.running import PATIENCE
 
 Header = tuple[bytes, bytes]
 
@@ -76,14 +77,14 @@ def scope_of(kind: str, headers: Sequence[Header] = OFFERED, **more: Any) -> dic
 
 @asynccontextmanager
 async def guarding(authority: FakeAuthority, lease: float = 2.0) -> AsyncIterator[SessionGuard]:
-    guard = SessionGuard(authority=authority, clock=authority.clock, lease=lease, patience=0.2)
+    guard = SessionGuard(authority=authority, clock=authority.clock, lease=lease, patience=PATIENCE)
     async with guard:
         yield guard
 
 
 async def started(app: Any, guard: SessionGuard, scope: Any, peer: Peer) -> "asyncio.Task[None]":
     task = asyncio.create_task(LastcallMiddleware(app, guard)(scope, peer.receive, peer.send))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while len(peer.sent) < 2:  # noqa: ASYNC110  # nothing tells a test
             await asyncio.sleep(0.001)
     return task
@@ -102,7 +103,7 @@ async def test_a_websocket_is_closed_with_its_session(app: Any) -> None:
         task = await started(app, guard, scope_of("websocket"), peer)
         assert peer.sent[1]["text"] in ("john: hello", "tick")
         await authority.log_out("t")
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, PATIENCE)
     assert peer.sent[-1] == {"type": "websocket.close", "code": 1008}
 
 
@@ -114,7 +115,7 @@ async def test_a_websocket_is_closed_when_the_session_cannot_be_known() -> None:
         task = await started(echo, guard, scope_of("websocket"), peer)
         authority.down = True
         authority.clock.now += 1.0
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, PATIENCE)
     assert peer.sent[-1] == {"type": "websocket.close", "code": 1013}
 
 
@@ -129,7 +130,7 @@ async def test_no_message_passes_after_the_lease_without_asking() -> None:
         await authority.log_out("t")
         authority.clock.now += 61.0
         peer.incoming.put_nowait(HELLO)
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, PATIENCE)
     assert peer.types() == ["websocket.accept", "websocket.send", "websocket.close"]
 
 
@@ -142,7 +143,7 @@ async def test_messages_are_uses_and_watching_is_none() -> None:
         before = len(authority.asked)
         authority.clock.now += 11.0
         peer.incoming.put_nowait(HELLO)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len(authority.asked) == before:  # noqa: ASYNC110  # nothing tells a test
                 await asyncio.sleep(0.001)
         task.cancel()
@@ -166,7 +167,7 @@ async def test_an_answer_that_goes_on_ends_with_the_session(
     async with guarding(authority) as guard:
         task = await started(endless, guard, scope_of("http"), peer)
         await authority.log_out("t")
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, PATIENCE)
     assert peer.sent[-1] == {"type": "http.response.body", **last}
     assert not task.cancelled()
 
@@ -215,12 +216,12 @@ async def test_who_it_is_and_who_is_nobody() -> None:
 
 async def test_the_guard_begins_and_ends_with_the_application() -> None:
     authority = FakeAuthority()
-    guard = SessionGuard(authority=authority, patience=0.2)
+    guard = SessionGuard(authority=authority, patience=PATIENCE)
     peer = Peer({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:
         assert (await receive())["type"] == "lifespan.startup"
-        assert await guard.start(within=20.0)
+        assert await guard.start(within=PATIENCE)
         assert (await receive())["type"] == "lifespan.shutdown"
 
     await LastcallMiddleware(app, guard)({"type": "lifespan"}, peer.receive, peer.send)

@@ -7,7 +7,7 @@ import requests
 
 from lastcall.client import ThreadedGuard
 from lastcall.client.testing import AssertLoggedOut, AuthorityAccess
-from tests.client.running import SECRET, authority, bearer, log_in, log_out
+from tests.client.running import PATIENCE, SECRET, authority, bearer, log_in, log_out
 from tests.e2e.server import Server
 
 pytestmark = pytest.mark.e2e
@@ -27,15 +27,17 @@ def asserting(server: Server, list_with: str = "") -> AssertLoggedOut:
 
 def test_it_is_silent_once_everybody_refuses(server: Server) -> None:
     token = log_in(server.url)
-    with ThreadedGuard(server.url, "wiki", SECRET) as guard:
+    with ThreadedGuard(server.url, "wiki", SECRET, patience=PATIENCE) as guard:
         assert guard.check(token) is not None
         log_out(server.url, token)
-        asserting(server)(token, where={"my guard": guard, "my app": lambda _: False})
+        asserting(server)(
+            token, where={"my guard": guard, "my app": lambda _: False}, within=PATIENCE
+        )
 
 
 def test_it_names_whoever_accepts_it_still_and_never_the_token(server: Server) -> None:
     token = log_in(server.url)
-    with ThreadedGuard(server.url, "wiki", SECRET) as guard:
+    with ThreadedGuard(server.url, "wiki", SECRET, patience=PATIENCE) as guard:
         assert guard.check(token) is not None
         with pytest.raises(AssertionError) as told:
             asserting(server)(
@@ -54,7 +56,7 @@ def test_every_session_of_a_subject(server: Server) -> None:
     token = log_in(server.url, "engineer")
     me = requests.get(f"{server.url}/v1/me", headers=bearer(token), timeout=30).json()
     asked = asserting(server, admin)
-    with ThreadedGuard(server.url, "wiki", SECRET) as guard:
+    with ThreadedGuard(server.url, "wiki", SECRET, patience=PATIENCE) as guard:
         assert guard.check(token) is not None
         with pytest.raises(AssertionError, match="the authority has session"):
             asked(subject=me["subject"], where={"my guard": guard}, within=0.0)
@@ -63,13 +65,13 @@ def test_every_session_of_a_subject(server: Server) -> None:
             f"{server.url}/v1/logout", json=scope, headers=bearer(admin), timeout=30
         )
         assert done.status_code == 200
-        asked(subject=me["subject"], where={"my guard": guard})
+        asked(subject=me["subject"], where={"my guard": guard}, within=PATIENCE)
 
 
 async def test_for_tests_that_are_coroutines(server: Server) -> None:
     token = log_in(server.url)
     log_out(server.url, token)
-    await asserting(server).soon(token)
+    await asserting(server).soon(token, within=PATIENCE)
     with pytest.raises(ValueError, match="nothing to look for"):
         await asserting(server).soon()
 
@@ -80,7 +82,7 @@ def test_it_comes_with_the_package(pytester: pytest.Pytester, server: Server) ->
     pytester.makepyfile(
         f"""
         def test_out(assert_logged_out):
-            assert_logged_out({gone!r})
+            assert_logged_out({gone!r}, within=60)
 
         def test_in(assert_logged_out):
             assert_logged_out({token!r}, within=0.05)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from lastcall.client import CannotKnow, Identity, ThreadedGuard, Verdict
-from tests.client.running import SECRET, authority, log_in, log_out
+from tests.client.running import PATIENCE, SECRET, authority, log_in, log_out
 from tests.e2e.server import Server
 
 pytestmark = pytest.mark.e2e
@@ -20,7 +20,7 @@ FORKING = """
 import os, sys
 from lastcall.client import Identity, ThreadedGuard, Verdict
 url, secret, token = sys.argv[1:]
-guard = ThreadedGuard(url, "wiki", secret)
+guard = ThreadedGuard(url, "wiki", secret, patience=60)
 assert guard.start(within=30)
 assert isinstance(guard.check(token), Identity)
 child = os.fork()
@@ -47,7 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_many_threads_at_once(server: Server) -> None:
     tokens = [log_in(server.url) for _ in range(8)]
     found: list[Identity | None] = []
-    with ThreadedGuard(server.url, "wiki", SECRET) as guard:
+    with ThreadedGuard(server.url, "wiki", SECRET, patience=PATIENCE) as guard:
 
         def check(number: int) -> None:
             found.extend(guard.check(tokens[(number + n) % 8]) for n in range(50))
@@ -67,7 +67,7 @@ def test_many_threads_at_once(server: Server) -> None:
 
 async def test_from_a_coroutine_of_another_loop(server: Server) -> None:
     token = log_in(server.url)
-    with ThreadedGuard(server.url, "wiki", SECRET) as guard:
+    with ThreadedGuard(server.url, "wiki", SECRET, patience=PATIENCE) as guard:
         assert guard.check_now(token) is Verdict.UNKNOWN
         assert await guard.check_async(token) is not None
         assert await guard.check_async(token) is not None
@@ -76,17 +76,17 @@ async def test_from_a_coroutine_of_another_loop(server: Server) -> None:
 
 def test_one_that_nobody_has_any_more_leaves_no_thread(server: Server) -> None:
     """Nor a place among the followers of the authority."""
-    guard = ThreadedGuard(server.url, "wiki", SECRET)
+    guard = ThreadedGuard(server.url, "wiki", SECRET, patience=PATIENCE)
     assert guard.start(within=30)
     (thread,) = mine()
     del guard
     gc.collect()
-    thread.join(5)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
 def test_a_closed_one_starts_nothing(server: Server) -> None:
-    guard = ThreadedGuard(server.url, "wiki", SECRET)
+    guard = ThreadedGuard(server.url, "wiki", SECRET, patience=PATIENCE)
     guard.start(within=30)
     guard.close()
     guard.close()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from lastcall.client import CannotKnow, SessionGuard
+from lastcall.client import CannotKnow, Identity, SessionGuard
 from tests.checker import Answer, Call
 from tests.client.running import PATIENCE, SECRET, log_out
 
@@ -46,6 +46,13 @@ class Watched:
     async def ended(self) -> None:
         """Return once it is refused."""
         await until(lambda: self.history[-1].answer is Answer.ENDED)
+
+    async def answered(self, token: str) -> Identity | None:
+        """What the guard says of it once it can say anything."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                with suppress(CannotKnow):
+                    return await self.guard.check(token)
 
     def last(self, answer: Answer) -> float:
         return max(call.asked for call in self.history if call.answer is answer)
