@@ -11,10 +11,11 @@ from lastcall.authority.login import showable_id
 from lastcall.authority.logout import logout
 from lastcall.authority.subjects import remove_subject
 from lastcall.domain.access import operator
+from lastcall.domain.attempts import Limit
 from lastcall.domain.logout import OfSubject, OfTenant, OneSession
 from lastcall.domain.policy import Policy, WhenFull
 from lastcall.domain.token import digest_password
-from lastcall.domain.types import DAY, SessionId
+from lastcall.domain.types import DAY, MINUTE, SessionId
 from tests.access.driving import (
     ANYWHERE,
     PASSWORD,
@@ -29,12 +30,13 @@ from tests.access.driving import (
 )
 from tests.access.interposed import InterposedPasswords, InterposedStore
 from tests.access.wires import ELVIS_API, NATIVE, OAUTH, ROCKETCHAT, RSA, WIRES, rocketchat
-from tests.fakes import CountingEntropy
+from tests.fakes import CountingEntropy, FakePasswords
 from tests.world import TENANT, World
 
 EVERY_WIRE = pytest.mark.parametrize("wire", WIRES, ids=named)
 WHO = peer("monitor-a")
 CAP = 3
+FEW = Limit(tries=3, window=MINUTE, lockout=MINUTE)
 
 Happening = Callable[[World], Awaitable[object]]
 
@@ -124,6 +126,22 @@ async def test_a_hundred_logins_at_once_keep_the_cap(wire: Wire, when_full: When
     begun = await asyncio.gather(*(one(number) for number in range(100)))
     assert most == await world.env.store.live_sessions() == CAP
     assert sum(begun) == (CAP if when_full is WhenFull.REFUSE else 100)
+
+
+class Leisurely(FakePasswords):
+    async def verify(self, encoded: str, digest: str) -> bool:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return await super().verify(encoded, digest)
+
+
+@EVERY_WIRE
+async def test_a_fleet_with_one_account_is_no_guesser(wire: Wire) -> None:
+    """More right logins at once than there are tries: those that find none left wait for one."""
+    world = await make_crowd(policy=Policy(subject_lockout=FEW, address_lockout=FEW))
+    fleet = replace(world, env=replace(world.env, passwords=Leisurely()))
+    logins = await asyncio.gather(*(wire.try_login(fleet, WHO) for _ in range(9)))
+    assert [answer for answer, shown in logins if not shown] == []
 
 
 @EVERY_WIRE

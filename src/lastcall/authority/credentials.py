@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from lastcall.authority.accounts import called
+from lastcall.authority.entering import enter, leave
 from lastcall.authority.factors import prove_second
-from lastcall.authority.guesses import address_block, give_back, key_of, take
+from lastcall.authority.guesses import forget
 from lastcall.authority.refusals import refusals
 from lastcall.domain.access import Caller, Rank, Role
 from lastcall.domain.attempts import Limit, tries_left
@@ -58,35 +58,32 @@ async def prove(env: Env, tenant: TenantId, origin: Origin, given: Credentials) 
 
     The attempt is counted, durably, before it is judged; unknown names cost the same time.
     """
-    at, policy = env.clock.now(), env.policy(tenant)
-    async with env.store.transaction(tenant) as tx:
-        as_of = await tx.serial()
-        subject = await called(tx, given.name, with_email=given.with_email)
-        name = subject.username if subject else given.name
-        keys = (key_of("address", address_block(origin.address)), key_of("subject", name))
-        limits = (policy.address_lockout, given.lockout or policy.subject_lockout)
-        first = await take(tx, keys[0], at, limits[0])
-        locked = isinstance(first, LockedOut)
-        taken = first if locked else await take(tx, keys[1], at, limits[1])
-    who = caller_of(subject, origin) if subject else _nobody(tenant, origin)
-    async with refusals(env, who, Action.LOGIN, keys[1]):
-        if isinstance(taken, LockedOut):
-            raise taken
-        try:
-            good = await env.passwords.verify(_encoded(subject), given.password_digest)
-        except Busy:
-            await _give_back(env, tenant, keys)
-            raise
-        if subject is None or not good or (second_factors(subject) and not given.takes_code):
-            left = tries_left(taken, limits[1])
-            known = subject is not None and subject.enabled
-            raise BadCredentials(_why(subject, good=good), attempts_left=left, known=known)
-        await _give_back(env, tenant, keys)
-        second = await _second(env, subject, origin, given)
-    async with env.store.transaction(tenant) as tx:
-        await tx.clear_strikes(keys[1])
-    factors = (Factor(method=Method.PASSWORD, at=at), *second)
-    return Proven(subject=subject, factors=factors, as_of=as_of)
+    with env.undecided.turn(tenant) as turn:
+        limit = given.lockout or env.policy(tenant).subject_lockout
+        entry = await enter(env, turn, origin, given.name, limit, with_email=given.with_email)
+        subject, taken = entry.subject, entry.taken
+        who = caller_of(subject, origin) if subject else _nobody(tenant, origin)
+        async with refusals(env, who, Action.LOGIN, entry.key):
+            if isinstance(taken, LockedOut):
+                raise taken
+            try:
+                good = await env.passwords.verify(_encoded(subject), given.password_digest)
+            except Busy:
+                await leave(env, tenant, taken)
+                raise
+            if subject is None or not good or (second_factors(subject) and not given.takes_code):
+                turn.over()
+                left = tries_left(taken[-1], limit)
+                known = subject is not None and subject.enabled
+                raise BadCredentials(_why(subject, good=good), attempts_left=left, known=known)
+            await leave(env, tenant, taken, right=not second_factors(subject))
+            turn.over()
+            second = await _second(env, subject, origin, given)
+    if second:
+        async with env.store.transaction(tenant) as tx:
+            await forget(tx, taken[-1])
+    factors = (Factor(method=Method.PASSWORD, at=entry.at), *second)
+    return Proven(subject=subject, factors=factors, as_of=entry.as_of)
 
 
 async def _second(
@@ -95,12 +92,6 @@ async def _second(
     if not second_factors(subject):
         return ()
     return (await prove_second(env, subject, origin, given.code, given.method),)
-
-
-async def _give_back(env: Env, tenant: TenantId, keys: tuple[str, ...]) -> None:
-    async with env.store.transaction(tenant) as tx:
-        for key in keys:
-            await give_back(tx, key)
 
 
 def _encoded(subject: Subject | None) -> str:

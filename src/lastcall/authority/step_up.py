@@ -1,14 +1,16 @@
 """Step-up: a second factor given within a session, before something sensitive."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from lastcall.authority.codes import step_up_purpose
 from lastcall.authority.factors import challenge, chosen, prove_second
-from lastcall.authority.guesses import give_back, key_of, take
+from lastcall.authority.guesses import count, forget, give_back, in_turn, key_of
 from lastcall.authority.refusals import refusals
 from lastcall.authority.standing import account_of, standing_session
 from lastcall.domain.access import Caller
+from lastcall.domain.attempts import Limit, Strikes
 from lastcall.domain.audit import Action, event_by
 from lastcall.domain.errors import (
     Busy,
@@ -20,7 +22,9 @@ from lastcall.domain.errors import (
 from lastcall.domain.factor import Factor, Method
 from lastcall.domain.subject import Subject
 from lastcall.domain.token import hash_token
-from lastcall.ports import Entropy, Env
+from lastcall.domain.types import Instant
+from lastcall.ports import Entropy, Env, Transaction
+from lastcall.ports.undecided import Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,20 +78,28 @@ async def _prove_password(
     due = await challenge(env, subject, caller.origin, Method.PASSWORD, "")
     if not digest:
         raise due
-    at = env.clock.now()
     key = key_of("factor", subject.id)
-    async with env.store.transaction(subject.tenant) as tx:
-        taken = await take(tx, key, at, env.policy(subject.tenant).factor_lockout)
-    if isinstance(taken, LockedOut):
-        raise SecondFactorExhausted(Method.PASSWORD, due.available)
-    try:
-        good = await env.passwords.verify(subject.password_hash, digest.lower())
-    except Busy:
+    limits = {key: env.policy(subject.tenant).factor_lockout}
+    with env.undecided.turn(subject.tenant) as turn:
+        at, taken = await in_turn(env, turn, partial(_enter, env, turn, limits))
+        if isinstance(taken, LockedOut):
+            raise SecondFactorExhausted(Method.PASSWORD, due.available)
+        try:
+            good = await env.passwords.verify(subject.password_hash, digest.lower())
+        except Busy:
+            async with env.store.transaction(subject.tenant) as tx:
+                await give_back(tx, *taken)
+            raise
+        if not good:
+            raise SecondFactorInvalid(Method.PASSWORD, due.available)
         async with env.store.transaction(subject.tenant) as tx:
-            await give_back(tx, key)
-        raise
-    if not good:
-        raise SecondFactorInvalid(Method.PASSWORD, due.available)
-    async with env.store.transaction(subject.tenant) as tx:
-        await tx.clear_strikes(key)
+            await forget(tx, *taken)
     return Factor(method=Method.PASSWORD, at=at, context=context)
+
+
+async def _enter(
+    env: Env, turn: Turn, limits: Mapping[str, Limit], tx: Transaction
+) -> tuple[Instant, tuple[Strikes, ...] | LockedOut] | None:
+    at = env.clock.now()
+    taken = await count(tx, turn, at, limits)
+    return None if taken is None else (at, taken)

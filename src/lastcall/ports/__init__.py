@@ -21,6 +21,7 @@ from lastcall.ports.machine import (
 from lastcall.ports.observing import Condition, Observer, Unobserved
 from lastcall.ports.reading import Found, Page, SessionQuery, searchable
 from lastcall.ports.store import Store, Transaction
+from lastcall.ports.undecided import Undecided
 
 __all__ = [
     "Applications",
@@ -44,6 +45,7 @@ __all__ = [
     "Store",
     "Totp",
     "Transaction",
+    "Undecided",
     "Unobserved",
     "Vault",
     "searchable",
@@ -55,7 +57,8 @@ class Env:
     """Everything a verb may reach.
 
     `backups` is None for a store whose database has tools of its own for them. `joins` names the
-    applications that sessions begun at a dialect join by themselves.
+    applications that sessions begun at a dialect join by themselves. `undecided` are the attempts
+    to log in that are being judged in this process.
     """
 
     store: Store
@@ -72,6 +75,7 @@ class Env:
     country_of: Callable[[str], str] | None = None
     backups: Backups | None = None
     joins: Mapping[DialectName, tuple[str, ...]] = field(default_factory=dict)
+    undecided: Undecided = field(default_factory=Undecided)
 
     def policy(self, tenant: TenantId) -> Policy:
         return self.policies[tenant]
