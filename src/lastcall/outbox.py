@@ -154,7 +154,8 @@ class Worker:
         if due is not None and due <= now and len(self._tasks) >= self.pace.in_flight:
             wait = self.pace.rest
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._bell.wait(), max(wait, 1) / SECOND)
+            async with asyncio.timeout(max(wait, 1) / SECOND):
+                await self._bell.wait()
 
     def _resting(self, now: Instant) -> frozenset[ClientId]:
         """The clients that get nothing more for now: full, or left alone."""

@@ -3,15 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
 from lastcall.client import CannotKnow, Identity, SessionGuard, Verdict
 from lastcall.client.cache import Answer
-from lastcall.client.feed import Marks, Position, Scope
-from lastcall.client.guard import LONGEST_WAIT, SHORTEST_WAIT, _Waits
+from lastcall.client.feed import Event, Marks, Position, Reset, Scope
+from lastcall.client.waits import LONGEST, SHORTEST, Waits
 from tests.client.authority import Clock, FakeAuthority, key_of, who
 
 PATIENCE = 0.2
@@ -339,15 +339,15 @@ async def test_a_failure_nobody_foresaw_means_that_nobody_knows(
 async def test_who_cannot_reach_the_authority_tries_ever_more_seldom_and_never_all_at_once() -> (
     None
 ):
-    waits = [_Waits() for _ in range(50)]
+    waits = [Waits() for _ in range(50)]
     rounds = [[one.next() for one in waits] for _ in range(12)]
     for waited in rounds:
         assert len({round(wait, 4) for wait in waited}) > 25, "not all at one moment"
-        assert SHORTEST_WAIT / 2 <= min(waited) <= max(waited) <= LONGEST_WAIT
-    assert max(rounds[0]) <= SHORTEST_WAIT
-    assert sum(rounds[-1]) / 50 > LONGEST_WAIT / 4
+        assert SHORTEST / 2 <= min(waited) <= max(waited) <= LONGEST
+    assert max(rounds[0]) <= SHORTEST
+    assert sum(rounds[-1]) / 50 > LONGEST / 4
     waits[0].reset()
-    assert waits[0].next() <= SHORTEST_WAIT
+    assert waits[0].next() <= SHORTEST
 
 
 async def test_a_lease_is_asked_for_again_whatever_became_of_the_last_time() -> None:
@@ -373,3 +373,19 @@ def test_settings_that_make_no_sense(wrong: dict[str, float]) -> None:
         SessionGuard("http://127.0.0.1", **wrong)  # type: ignore[arg-type]  # one of them at a time
     with pytest.raises(ValueError, match="http"):
         SessionGuard("ftp://127.0.0.1")
+
+
+async def test_one_that_is_closed_as_the_feed_begins_is_closed() -> None:
+    closing: list[asyncio.Task[None]] = []
+
+    class Closing(FakeAuthority):
+        async def feed(self, applied: Position | None) -> AsyncGenerator[Event, None]:
+            yield Reset(self.here)
+            closing.append(asyncio.create_task(guard.close()))
+            await asyncio.Event().wait()
+
+    guard = SessionGuard(authority=Closing())
+    await guard.start()
+    await until(lambda: bool(closing))
+    await asyncio.wait(closing, timeout=60)
+    assert closing[0].done()

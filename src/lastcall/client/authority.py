@@ -1,5 +1,6 @@
 """The authority as a guard sees it, over HTTP."""
 
+import asyncio
 import json
 import ssl as tls
 from base64 import b64encode
@@ -59,6 +60,7 @@ class HttpAuthority:
         self._credentials = f"Basic {b64encode(pair.encode()).decode()}"
         self._ssl = ssl
         self._http: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def position(self, seconds: float) -> Position:
         async with self._asked("GET", "/v1/feed/position", seconds) as reply:
@@ -116,7 +118,9 @@ class HttpAuthority:
             raise CannotKnow(f"no answer from the authority to {path}: {what}") from error
 
     def _session(self) -> aiohttp.ClientSession:
-        if self._http is None:
+        loop = asyncio.get_running_loop()
+        if self._http is None or self._loop is not loop:
+            self._loop = loop
             self._http = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=CONNECTIONS, keepalive_timeout=KEEP_SECONDS, ssl=self._ssl or True

@@ -16,6 +16,7 @@ from lastcall.client.cache import REFUSED_SECONDS, Cache, Entry, Kept, Question
 from lastcall.client.clock import Clock, since_boot
 from lastcall.client.feed import Position
 from lastcall.client.identity import CannotKnow, Identity, Verdict
+from lastcall.client.waits import Waits
 
 log = logging.getLogger("lastcall.client")
 
@@ -36,9 +37,6 @@ USES_IN_FLIGHT = 64
 USE_AGAIN = 1.0
 """Seconds until a use that could not be told is tried again, with the next use."""
 
-SHORTEST_WAIT, LONGEST_WAIT = 0.05, 2.0
-"""Seconds before the next attempt to reach an authority that could not be reached."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
@@ -57,8 +55,9 @@ class SessionGuard:
     somebody in if the feed is cut; while it is not, a logout counts within milliseconds.
     `entries` bounds the memory. Tokens are remembered by their SHA-256 alone.
 
-    It belongs to the event loop it is first used in; `ThreadedGuard` is for programs without one.
-    Begin and end it with `async with`, or `close` it; it starts by itself when it is asked.
+    It belongs to the event loop it is first used in, and begins anew in another once that one is
+    closed; `ThreadedGuard` is for programs without one, or with several. Begin and end it with
+    `async with`, or `close` it; it starts by itself when it is asked.
     """
 
     def __init__(
@@ -78,10 +77,16 @@ class SessionGuard:
         if not (0 < lease < inf and entries >= 1 and 0 < patience < inf):
             raise ValueError("lease, entries and patience must be above zero, and have an end")
         self.lease = lease
-        self._cache = Cache(entries)
+        self._entries = entries
         self._authority = authority or HttpAuthority(url, service, secret, ssl)
         self._clock = clock
         self._patience = patience
+        self._closed = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """With nothing remembered. What is made here cannot be had in two event loops."""
+        self._cache = Cache(self._entries)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._uses = 0
@@ -90,7 +95,6 @@ class SessionGuard:
         self._rechecks = asyncio.Semaphore(IN_FLIGHT // 2)
         self._renew_now = asyncio.Event()
         self._leased = asyncio.Event()
-        self._closed = False
         self._answered_at = self._failed_at = -inf
         self._follower: asyncio.Task[None] | None = None
         self._lapse: asyncio.TimerHandle | None = None
@@ -122,6 +126,8 @@ class SessionGuard:
 
         It counts as a use of the session unless told otherwise.
         """
+        if self._loop is not None and self._loop.is_closed():
+            self._begin()
         found = self.check_now(token, use=use)
         if isinstance(found, Identity):
             return found
@@ -161,8 +167,7 @@ class SessionGuard:
         else:
             wait = max(0.0, entry.until - now)
         try:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(doubted.wait(), wait)
+            await _within(doubted, wait)
         finally:
             self._cache.unwatch(key, call)
         return entry is not None
@@ -259,9 +264,12 @@ class SessionGuard:
     # --- following ---
 
     def _start(self) -> None:
-        if self._loop is not None:
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
             return
-        self._loop = asyncio.get_running_loop()
+        if self._loop is not None:
+            raise RuntimeError("this guard belongs to another event loop; take a ThreadedGuard")
+        self._loop = loop
         self._keep_going(self._renew())
         self._keep_going(self._keep_following())
 
@@ -272,15 +280,19 @@ class SessionGuard:
         return task
 
     async def _keep_following(self) -> None:
-        waits = _Waits()
-        while True:
-            self._follower = self._keep_going(self._follow(waits))
-            await asyncio.wait({self._follower})
-            if not self._follower.cancelled() and (error := self._follower.exception()):
-                log.error("the feed could not be followed", exc_info=error)
-            await asyncio.sleep(waits.next())
+        waits = Waits()
+        try:
+            while True:
+                self._follower = self._keep_going(self._follow(waits))
+                await asyncio.wait({self._follower})
+                if not self._follower.cancelled() and (error := self._follower.exception()):
+                    log.error("the feed could not be followed", exc_info=error)
+                await asyncio.sleep(waits.next())
+        except asyncio.CancelledError:  # loops end without anybody closing what lives in them
+            await self._authority.close()
+            raise
 
-    async def _follow(self, waits: "_Waits") -> None:
+    async def _follow(self, waits: Waits) -> None:
         try:
             async with aclosing(self._authority.feed(self._cache.applied)) as events:
                 async for event in events:
@@ -294,7 +306,7 @@ class SessionGuard:
             log.debug("the feed ended: %s", error)
 
     async def _renew(self) -> None:
-        waits = _Waits()
+        waits = Waits()
         while True:
             wait = self.lease * random.uniform(0.2, 0.3)  # noqa: S311  # against all at once
             self._renew_now.clear()
@@ -313,8 +325,7 @@ class SessionGuard:
                 self._watch_lapse()
                 if self._cache.behind(self._clock()) and self._follower is not None:
                     self._follower.cancel()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._renew_now.wait(), wait)
+            await _within(self._renew_now, wait)
 
     def _watch_lapse(self) -> None:
         """Whoever watches a session is told when the lease runs out, not only when it is asked."""
@@ -344,15 +355,17 @@ class SessionGuard:
     async def start(self, within: float = 0.0) -> bool:
         """Begin to follow, and wait so many seconds for the first lease; whether there is one.
 
-        Without one it works as well, and asks for every check.
+        Without one it works as well, and asks for every check. One that was closed begins anew.
         """
+        if self._closed or (self._loop is not None and self._loop.is_closed()):
+            self._begin()
+            self._closed = False
         self._start()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._leased.wait(), within)
+        await _within(self._leased, within)
         return self.standing.following
 
     async def close(self) -> None:
-        """It answers nothing any more that it would have to ask for."""
+        """It answers nothing any more that it would have to ask for, until it is started again."""
         self._closed = True
         if self._lapse is not None:
             self._lapse.cancel()
@@ -370,19 +383,11 @@ class SessionGuard:
         await self.close()
 
 
-class _Waits:
-    """Doubling, with chance in it, so that a crowd does not come back at one moment."""
-
-    def __init__(self) -> None:
-        self._longest = SHORTEST_WAIT
-
-    def next(self) -> float:
-        wait = random.uniform(SHORTEST_WAIT / 2, self._longest)  # noqa: S311
-        self._longest = min(2 * self._longest, LONGEST_WAIT)
-        return wait
-
-    def reset(self) -> None:
-        self._longest = SHORTEST_WAIT
+async def _within(event: asyncio.Event, seconds: float) -> None:
+    """Python 3.11's `wait_for` forgets that it was cancelled when both happen at once."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def _unaskable(token: str) -> Verdict:

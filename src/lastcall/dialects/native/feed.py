@@ -71,7 +71,8 @@ async def _told(
         seen = here
         left = said + (PROGRESS if here != told else HEARTBEAT) - loop.time()
         with suppress(TimeoutError):
-            await asyncio.wait_for(feed.beyond(seen), max(0.0, left))
+            async with asyncio.timeout(max(0.0, left)):
+                await feed.beyond(seen)
 
 
 def _pieces(events: Iterator[bytes]) -> Iterator[bytes]:
