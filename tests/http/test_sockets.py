@@ -261,9 +261,13 @@ async def test_an_old_client_is_answered_once(running: Running) -> None:
         assert await wire.closed()
 
 
-async def test_the_target_may_be_absolute_and_decides_nothing(running: Running) -> None:
+async def test_the_target_may_be_absolute_if_it_agrees_with_the_host(running: Running) -> None:
     async with connected(running.port) as wire:
         await wire.send(b"GET http://evil.example/echo/ok HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert (await wire.answer()).status == 400
+        assert await wire.closed()
+    async with connected(running.port) as wire:
+        await wire.send(b"GET http://127.0.0.1/echo/ok HTTP/1.1\r\n" + HOST + b"\r\n")
         assert (await wire.answer()).status == 200
     (call,) = running.calls
     assert (call.host, call.path) == ("127.0.0.1", "/echo/ok")

@@ -19,6 +19,9 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{3,63}")
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 """W3C Trace Context 3.2: version, trace, parent, flags."""
 
+AUTHORITY = "lastcall.authority"
+"""Where a scope has the authority of its target, if the target is a whole URL."""
+
 METHOD = re.compile(r"[A-Z]{1,20}")
 
 
@@ -102,6 +105,8 @@ def _refusal(
     no_host_needed = scope.get("http_version") == "1.0" and "host" not in headers
     if not peer.host and not no_host_needed:
         return problem(400, "Bad Request")  # RFC 9112 3.2: exactly one Host, and a valid one
+    if scope.get(AUTHORITY, peer.host).lower() != peer.host.lower():
+        return problem(400, "Bad Request")  # RFC 9112 3.2.2: they are one; which tenant is meant?
     if not METHOD.fullmatch(scope["method"]):
         return problem(501, "Not Implemented")
     return None

@@ -1,6 +1,7 @@
 """The server under the application: uvicorn's httptools protocol, with limits it does not have."""
 
 import asyncio
+import re
 from typing import Any
 
 import httptools
@@ -11,6 +12,8 @@ from uvicorn.protocols.http.httptools_impl import (
     HttpToolsProtocol,
     RequestResponseCycle,
 )
+
+from lastcall.http.head import AUTHORITY
 
 HEAD_BYTES = 64 * 1024
 """Of a request line and its headers, before the application could refuse them."""
@@ -31,6 +34,9 @@ SPARE_FACTOR = 8
 STEP = 4 * 1024
 """Bytes that are parsed at once: the requests in them may all have to wait for their turn, and take
 a hundred times that then."""
+
+TARGET = re.compile(rb"[A-Za-z]+://([^/?#]*)")
+"""A request's target that is a whole URL (RFC 9112 3.2.2), to the end of its authority."""
 
 TITLES = {
     400: "Bad Request",
@@ -223,8 +229,17 @@ class LimitedProtocol(HttpToolsProtocol):
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
+        if url[:1] != b"/":
+            self._note_authority(url)
         self.headers += headers
         super().on_headers_complete()
+
+    def _note_authority(self, url: bytes) -> None:
+        """The application compares it with the `Host`; uvicorn reads the rest of the target."""
+        found = TARGET.match(url)
+        if found:
+            scope: dict[str, Any] = self.scope  # type: ignore[assignment]  # as ASGI lets it
+            scope[AUTHORITY] = found[1].decode("latin-1")
 
     def _time_head(self) -> None:
         self._cancel()
