@@ -1,10 +1,17 @@
-"""The memory store keeps the contract."""
+"""The memory store keeps the contract; and what any log may do to a store on the index."""
+
+import asyncio
+from collections.abc import Sequence
 
 import pytest
 
-from lastcall.index import IndexStore
+from lastcall.domain.types import SessionId
+from lastcall.index import Change, IndexStore, Report
+from lastcall.ports.reading import MustWait
 from lastcall.stores.memory import AtOnce, MemoryStore
-from tests.contract.gates import GatedLog
+from tests.contract.changes import A_SEAT, do
+from tests.contract.gates import GatedLog, turns
+from tests.contract.rows import GONE, fill, token_of
 from tests.contract.store import StoreContract
 
 
@@ -20,3 +27,44 @@ class TestMemoryStore(StoreContract):
 
 async def test_needs_nothing_to_begin() -> None:
     assert await MemoryStore().live_sessions() == 0
+
+
+class SlowLog(AtOnce):
+    """From when it is told to, it says that something is durable only when it is asked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slow = False
+        self.waiting: list[tuple[int, Report]] = []
+
+    def append(self, ticket: int, changes: Sequence[Change], report: Report) -> bool:
+        super().append(ticket, changes, report)
+        if self.slow:
+            self.waiting.append((ticket, report))
+        return not self.slow
+
+    def one_more(self) -> None:
+        ticket, report = self.waiting.pop(0)
+        report(ticket, None)
+
+
+async def test_a_check_waits_for_the_last_of_two_changes_to_a_session() -> None:
+    """The first being durable says nothing of the second."""
+    log = SlowLog()
+    store = MemoryStore(log)
+    await fill(store, 1)
+    log.slow = True
+    joining = asyncio.create_task(do(store, lambda tx: tx.join(SessionId("s1"), A_SEAT)))
+    ending = asyncio.create_task(do(store, lambda tx: tx.end_session(SessionId("s1"), GONE)))
+    await turns()
+    check = asyncio.create_task(store.find(token_of(1)))
+    log.one_more()
+    await joining
+    assert isinstance(store.peek(token_of(1)), MustWait)
+    assert not ending.done()
+    assert not check.done()
+    log.one_more()
+    await ending
+    found = await check
+    assert found is not None
+    assert found.session.ended == GONE
