@@ -24,6 +24,7 @@ from tests.contract.rows import (
     fill,
     hashed,
     serials_up_to,
+    token_of,
 )
 
 LATER, MUCH_LATER = Instant(NOW + DAY), Instant(NOW + 90 * DAY)
@@ -118,3 +119,25 @@ async def test_what_is_not_on_disk_as_it_is_in_memory_stops_the_store(
     assert store.failed is not None
     await store.close()
     assert on_disk(path) == kept
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param(ENDED, id="it has ended"),
+        pytest.param("UPDATE sessions SET last_seen = 2e12 WHERE id = 's1'", id="used since"),
+    ],
+)
+async def test_a_use_that_comes_too_late_for_its_row_is_left_out(tmp_path: Path, sql: str) -> None:
+    path = tmp_path / "store.db"
+    store = await SqliteStore.open(path)
+    await fill(store, 1)
+    found = await store.find(token_of(1))
+    assert found is not None
+    store.touch(found, Instant(NOW + 9))
+    meddle(path, sql)
+    kept = on_disk(path)[0]
+    await store.record_uses()
+    assert on_disk(path)[0] == kept
+    assert store.failed is None
+    await store.close()
