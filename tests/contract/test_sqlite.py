@@ -18,6 +18,7 @@ from lastcall.domain.factor import Factor, Method
 from lastcall.domain.logout import OfDialect, OfSubject, OfTenant, OneSession, Scope
 from lastcall.domain.types import DAY, HOUR, Instant, ReceiptId, SessionId
 from lastcall.index import IndexStore
+from lastcall.index.tables import FEW
 from lastcall.stores.sqlite import NotOurs, SqliteStore, StoreInUse, opening
 from lastcall.stores.sqlite.loading import load
 from tests.contract.changes import A_SEAT, add, do, fill_with_everything, finds, undone
@@ -312,9 +313,10 @@ async def test_what_few_sessions_have_is_read_again(path: Path) -> None:
         assert snapshot(store.index) == before
 
 
-async def test_uses_of_sessions_that_end_together_are_not_lost(path: Path) -> None:
+@pytest.mark.parametrize("count", [FEW, FEW + 1])
+async def test_uses_of_sessions_that_end_together_are_not_lost(path: Path, count: int) -> None:
     async with opened(path) as store:
-        await fill(store)
+        await fill(store, count)
         found = await store.find(token_of(2))
         assert found is not None
         store.touch(found, Instant(NOW + 9))
@@ -322,8 +324,8 @@ async def test_uses_of_sessions_that_end_together_are_not_lost(path: Path) -> No
         async with store.transaction(ONE) as tx:
             await tx.add_revocation(rule)
             ended = await tx.end_sessions(rule, 100)
-            assert [one.last_seen - NOW for one in ended] == [0, 9, 0]
-            assert list(ended[1:]) == [ended[1], ended[2]]
+            assert [one.last_seen - NOW for one in ended] == [0, 9, *[0] * (count - 2)]
+            assert list(ended[1:3]) == [ended[1], ended[2]]
         before = snapshot(store.index)
     async with opened(path) as store:
         assert snapshot(store.index) == before
