@@ -13,10 +13,12 @@ class Pace:
 
     `claim` is what a claim lasts beyond the client's own timeout; after that another worker may
     think this one dead. `patience` is how long a notice is tried before it is given up. `rest` is
-    the longest nap when nothing says that there is work.
+    the longest nap when nothing says that there is work. `in_round` are begun at once at most:
+    nothing else is decided meanwhile, and what goes along together is in memory together.
     """
 
     in_flight: int = 1_024
+    in_round: int = 128
     claim: Duration = Duration(30 * SECOND)
     patience: Duration = PATIENCE
     rest: Duration = SECOND

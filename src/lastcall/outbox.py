@@ -1,10 +1,10 @@
 """The outbox worker: takes what is owed, tells each application, writes down what came of it."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -12,11 +12,12 @@ from lastcall.circuit import Circuit, Pace
 from lastcall.domain.audit import Action, Event
 from lastcall.domain.audit import Outcome as Decided
 from lastcall.domain.client import Client
-from lastcall.domain.delivery import Attempt, Delivery, DeliveryId, DeliveryState, Outcome
+from lastcall.domain.delivery import Attempt, Delivery, DeliveryId, Outcome
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.logout import Receipt
 from lastcall.domain.origin import Origin
 from lastcall.domain.settling import after, claimable, claimed, faulted, untellable
+from lastcall.domain.subject import Subject
 from lastcall.domain.tally import WELL
 from lastcall.domain.types import (
     SECOND,
@@ -50,12 +51,14 @@ WORKER = Origin(dialect=DialectName("outbox"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One claimed try."""
+    """One claimed try. `jti` is its own, and no other try's of the same delivery."""
 
     delivery: Delivery
     client: Client
     connector: Connector
-    notice: Notice
+    subject: Subject | None
+    receipt: Receipt | None
+    jti: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,7 @@ class Worker:
     tracer: Tracer = field(default_factory=Untraced)
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
     _running: Counter[ClientId] = field(default_factory=Counter)
-    _circuits: dict[ClientId, Circuit] = field(default_factory=dict)
+    _circuits: defaultdict[ClientId, Circuit] = field(default_factory=lambda: defaultdict(Circuit))
     _limits: dict[ClientId, int] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _finished: dict[TenantId, list[Finished]] = field(default_factory=dict)
@@ -162,14 +165,13 @@ class Worker:
         return frozenset(client for client in self._limits if self._free(client, now) <= 0)
 
     def _free(self, client: ClientId, now: Instant) -> int:
-        circuit = self._circuits.get(client, Circuit())
-        slots = circuit.slots(self._limits.get(client, 1), now)
+        slots = self._circuits[client].slots(self._limits.get(client, 1), now)
         return slots - self._running[client]
 
     def _due(self) -> dict[TenantId, list[DeliveryId]]:
         """What is due and free to go."""
         now = self.env.clock.now()
-        room = self.pace.in_flight - len(self._tasks)
+        room = min(self.pace.in_round, self.pace.in_flight - len(self._tasks))
         by_tenant: dict[TenantId, list[DeliveryId]] = {}
         if room > 0:
             resting = self._resting(now)
@@ -293,40 +295,28 @@ class Worker:
             self._limits[client.id] = client.concurrency
             if self._free(client.id, now) <= mine[client.id]:
                 continue
-            until = later(now, Duration(client.timeout + self.pace.claim))
-            taken = claimed(delivery, until)
+            taken = claimed(delivery, later(now, Duration(client.timeout + self.pace.claim)))
             await tx.put_delivery(taken)
             mine[client.id] += 1
-            notice = await self._notice(tx, taken, now)
-            jobs.append(Job(delivery=taken, client=client, connector=connector, notice=notice))
+            job = Job(
+                delivery=taken,
+                client=client,
+                connector=connector,
+                subject=await tx.subject(taken.subject),
+                receipt=await tx.receipt(taken.receipt),
+                jti=self.env.entropy.bytes(16).hex(),
+            )
+            jobs.append(job)
         return jobs
-
-    async def _notice(self, tx: Transaction, delivery: Delivery, now: Instant) -> Notice:
-        subject = await tx.subject(delivery.subject)
-        receipt = await tx.receipt(delivery.receipt)
-        return Notice(
-            delivery=delivery.id,
-            receipt=delivery.receipt,
-            number=delivery.attempts,
-            jti=self.env.entropy.bytes(16).hex(),
-            subject=delivery.subject,
-            account=delivery.account,
-            email=subject.email if subject else "",
-            sid=delivery.sid,
-            session=delivery.session,
-            at=receipt.revocation.at if receipt else delivery.created,
-            now=now,
-            reason=receipt.revocation.reason if receipt else "",
-        )
 
     async def _try(self, job: Job) -> None:
         began = self.env.clock.now()
         with self.tracer.errand(job.delivery.receipt, "tell") as span:
-            told = await self._told(job)
+            told = await self._told(job, began)
             tell_of(span, job.client, job.delivery.attempts, told)
         ended = self.env.clock.now()
         client = job.delivery.client
-        self._circuits.setdefault(client, Circuit()).note(told.outcome, ended, self.pace)
+        self._circuits[client].note(told.outcome, ended, self.pace)
         self._running[client] -= 1
         attempt = Attempt(
             delivery=job.delivery.id,
@@ -337,20 +327,19 @@ class Worker:
             status=told.status,
             received=told.received,
             error=told.error,
-            jti=job.notice.jti,
+            jti=job.jti,
             dead=told.dead,
             retry_after=told.retry_after,
         )
-        finished = self._finished.setdefault(job.delivery.tenant, [])
-        finished.append(Finished(job=job, attempt=attempt))
+        finished = Finished(job=job, attempt=attempt)
+        self._finished.setdefault(job.delivery.tenant, []).append(finished)
         self.wake()
 
-    async def _told(self, job: Job) -> Told:
+    async def _told(self, job: Job, now: Instant) -> Told:
         """What the connector says; nothing it does may stop the worker or outlast its time."""
         try:
             target = Target(client=job.client, secrets=opened(self.env.vault, job.client))
-            sid = opened_sid(self.env.vault, job.client.id, job.delivery.sid)
-            notice = replace(job.notice, sid=sid)
+            notice = _notice(job, opened_sid(self.env.vault, job.client.id, job.delivery.sid), now)
             async with asyncio.timeout(job.client.timeout / SECOND + 1):
                 return await job.connector.tell(target, notice)
         except NoAnswer as error:
@@ -378,13 +367,30 @@ class Worker:
         return settled
 
 
+def _notice(job: Job, sid: str, now: Instant) -> Notice:
+    delivery, receipt = job.delivery, job.receipt
+    return Notice(
+        delivery=delivery.id,
+        receipt=delivery.receipt,
+        number=delivery.attempts,
+        jti=job.jti,
+        subject=delivery.subject,
+        account=delivery.account,
+        email=job.subject.email if job.subject else "",
+        sid=sid,
+        session=delivery.session,
+        at=receipt.revocation.at if receipt else delivery.created,
+        now=now,
+        reason=receipt.revocation.reason if receipt else "",
+    )
+
+
 def _event(delivery: Delivery, at: Instant) -> Event:
-    well = delivery.state in (DeliveryState.ACKNOWLEDGED, DeliveryState.VERIFIED)
     return Event(
         at=at,
         tenant=delivery.tenant,
         action=Action.DELIVERY,
-        outcome=Decided.DONE if well else Decided.REFUSED,
+        outcome=Decided.DONE if delivery.state in WELL else Decided.REFUSED,
         origin=WORKER,
         actor=SubjectId(""),
         actor_name="outbox",
