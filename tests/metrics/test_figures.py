@@ -5,9 +5,12 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from lastcall.domain.audit import Action, Event, Outcome
 from lastcall.domain.logout import Receipt
-from lastcall.domain.types import Instant
+from lastcall.domain.origin import Origin
+from lastcall.domain.types import DialectName, Instant, SubjectId
 from lastcall.metrics import Metrics, RouteTally, Tally
+from lastcall.metrics.figures import UNDER_WAY
 from lastcall.metrics.tallies import COARSE, COMMITS, FINE, LONG, REQUESTS, SECONDS
 from lastcall.ports import Condition, Observer, Unobserved
 from lastcall.stores.sqlite import SqliteStore
@@ -17,6 +20,18 @@ from tests.world import TENANT, make_world
 
 def lines(metrics: Metrics) -> list[str]:
     return metrics.page().decode().splitlines()
+
+
+def logout(request: str) -> Event:
+    return Event(
+        at=Instant(0),
+        tenant=TENANT,
+        action=Action.LOGOUT,
+        outcome=Outcome.DONE,
+        origin=Origin(dialect=DialectName("native"), request_id=request),
+        actor=SubjectId("u_1"),
+        actor_name="ada",
+    )
 
 
 def test_bounds_rise_and_coarser_ones_are_some_of_the_finer() -> None:
@@ -54,6 +69,16 @@ def test_checks_are_shown_from_a_microsecond_up_and_requests_by_larger_steps() -
     ):
         assert line in page, line
     assert not any("check_seconds" in line and "/v1/login" in line for line in page)
+
+
+def test_logouts_are_timed_however_many_before_were_never_answered() -> None:
+    metrics = Metrics()
+    for number in range(UNDER_WAY + 1):
+        metrics.record(logout(f"lost-{number}"))
+    metrics.record(logout("r1"))
+    metrics.answered("native", "/v1/logout", 200, 0.003, None, "r1")
+    metrics.answered("native", "/v1/logout", 200, 0.003, None, "r1")
+    assert 'lastcall_logout_seconds_count{dialect="native"} 1.0' in lines(metrics)
 
 
 async def test_what_a_store_tells_of_its_commits(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from lastcall.metrics.work import StoreWork
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 UNDER_WAY = 10_000
-"""Logouts whose request has not been answered yet; more are not timed."""
+"""Logouts whose request has not been answered yet; of more than these the oldest are not timed."""
 
 CHECKED = (*State, "disabled", "unknown", "failed")
 
@@ -54,7 +54,7 @@ class Metrics(Collector):
         self._logouts: dict[Labels, Tally] = {}
         self._told: dict[Labels, Tally] = {}
         self._everywhere = {(word,): Tally(LONG) for word in ("everyone", "not_everyone")}
-        self._under_way: set[str] = set()
+        self._under_way: dict[str, None] = {}
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
@@ -76,8 +76,10 @@ class Metrics(Collector):
         """For the event of every audit record the store has made durable."""
         self._audited[event.action, event.outcome] += 1
         ended = event.action is Action.LOGOUT and event.outcome is Outcome.DONE
-        if ended and event.origin.request_id and len(self._under_way) < UNDER_WAY:
-            self._under_way.add(event.origin.request_id)
+        if ended and event.origin.request_id:
+            self._under_way[event.origin.request_id] = None
+            if len(self._under_way) > UNDER_WAY:
+                del self._under_way[next(iter(self._under_way))]
 
     def tried(self, client: Client, delivery: Delivery, attempt: Attempt) -> None:
         """For every try the outbox has written down."""
@@ -108,7 +110,7 @@ class Metrics(Collector):
         if refused is not None:
             self._refusals[dialect, refused.code] += 1
         if request_id in self._under_way:
-            self._under_way.discard(request_id)
+            del self._under_way[request_id]
             _note(self._logouts, (dialect,), seconds, COARSE)
 
     def page(self) -> bytes:
