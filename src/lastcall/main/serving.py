@@ -13,8 +13,6 @@ import structlog
 
 from lastcall import logs
 from lastcall.authority.audit_heads import sign_head
-from lastcall.authority.due_plans import run_plans
-from lastcall.authority.sweep import end_covered, tidy
 from lastcall.background import kept_up, repeated
 from lastcall.circuit import Pace
 from lastcall.control.channel import Channel, socket_of
@@ -25,13 +23,14 @@ from lastcall.domain.errors import AuthorityError, StoreUnavailable
 from lastcall.domain.types import Duration, TenantId
 from lastcall.http import BACKLOG, Draining, Mount, Readiness, ServerFacts, build
 from lastcall.limiter import MemoryLimiter
-from lastcall.machine import age, look_through_new, settle_memory
+from lastcall.machine import age, settle_memory
 from lastcall.main.apps import connectors, declare_apps
 from lastcall.main.backends import Backends, opened
 from lastcall.main.errors import CannotStart
 from lastcall.main.figures import figures
-from lastcall.main.record import Store, where
+from lastcall.main.record import where
 from lastcall.main.tracing import tracing
+from lastcall.main.works import works
 from lastcall.metrics import Metrics
 from lastcall.outbox import Worker
 from lastcall.ports import Env
@@ -92,13 +91,7 @@ async def _serve(
     await channel.open()
     worker = _worker(configured.settings, backends, metrics, tracer)
     telling = asyncio.create_task(kept_up("outbox", worker.run))
-    works = {
-        "plans": partial(run_plans, env),
-        "mass logouts": partial(end_covered, env),
-        "tidying": partial(tidy, env),
-    }
-    tidying = {name: partial(_if_leading, backends.store, work) for name, work in works.items()}
-    sweeper = asyncio.create_task(repeated(tidying))
+    sweeper = asyncio.create_task(repeated(works(env, backends.store)))
     heads = HeadsFile(configured.heads)
     every = configured.settings.store.heads_every
     witnessing = partial(_witness_heads, env, heads, every)
@@ -138,16 +131,6 @@ def _worker(
         on_over=lambda over: metrics.finished(over.receipt, over.at, well=over.well),
         tracer=tracer,
     )
-
-
-async def _if_leading(store: Store, work: Callable[[], Awaitable[int]]) -> int:
-    """What one node does for all of them."""
-    if not store.leads:
-        return 0
-    done = await work()
-    if done:
-        look_through_new()
-    return done
 
 
 async def _stopped(worker: Worker, telling: asyncio.Task[None], seconds: int) -> None:
