@@ -144,6 +144,22 @@ class Durable:
         with pytest.raises(NotFound):
             await reads[1]
 
+    async def test_nothing_found_before_stands_once_not_even_a_use_can_be_written(
+        self, store: IndexStore, gate: Gate
+    ) -> None:
+        await fill(store, 1)
+        found = await store.find(token_of(1))
+        assert found is not None
+        gate.shut()
+        store.touch(found, later(found.session.last_seen, SECOND))
+        using = asyncio.create_task(store.record_uses())
+        await gate.settle()
+        era = store.era.number
+        gate.fail()
+        await asyncio.gather(using, return_exceptions=True)
+        assert store.failed is not None
+        assert store.era.number != era
+
     async def test_what_could_not_be_written_is_answered_by_nobody(
         self, store: IndexStore, gate: Gate
     ) -> None:

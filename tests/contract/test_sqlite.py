@@ -27,6 +27,7 @@ from tests.contract.rows import (
     APP,
     BOB,
     GONE,
+    IDLE,
     NOW,
     ONE,
     TWO,
@@ -43,6 +44,7 @@ from tests.contract.rows import (
 from tests.contract.snapshot import snapshot
 from tests.contract.store import StoreContract
 
+IDLE_SINCE = Instant(NOW + IDLE)
 QUICK = next((path for path in ["/dev/shm"] if Path(path).is_dir()), None)  # noqa: S108
 """A folder where syncs take no time, if there is one."""
 
@@ -91,6 +93,7 @@ async def test_a_restart_changes_nothing(path: Path) -> None:
             await tx.add_session(
                 a_session(10, refresh_hash=hashed("r10"), spent=(hashed("r8"), hashed("r9")))
             )
+            await tx.add_session(a_session(11, factors=(), participants=()))  # with nothing rare
             await tx.end_session(SessionId("s2"), GONE)
             await serials_up_to(tx, 30)
             for serial, scope in (
@@ -103,9 +106,10 @@ async def test_a_restart_changes_nothing(path: Path) -> None:
         async with store.transaction(TWO) as tx:
             await tx.remove_subject(BOB)
             await tx.record(an_event("second", TWO))
-        before = snapshot(store.index)
+        before, lapsed = snapshot(store.index), await store.past_deadline(IDLE_SINCE, 100)
     async with opened(path) as store:
         assert snapshot(store.index) == before
+        assert set(await store.past_deadline(IDLE_SINCE, 100)) == set(lapsed) != set()
         assert sorted(one for _, one in await store.unswept()) == ["r21", "r22", "r9"]
         async with store.transaction(ONE) as tx:
             await tx.record(an_event("third"))
@@ -150,8 +154,7 @@ async def test_uses_are_written_after_a_moment(path: Path) -> None:
         assert found is not None
         store.touch(found, Instant(NOW + 9))
         with closing(apsw.Connection(str(path))) as reader:
-            async with asyncio.timeout(10):
-                await until(lambda: reader.execute("SELECT last_seen FROM sessions").get == NOW + 9)
+            await until(lambda: reader.execute("SELECT last_seen FROM sessions").get == NOW + 9)
 
 
 async def test_what_queues_is_committed_together(path: Path) -> None:
