@@ -12,6 +12,7 @@ import pytest
 from lastcall.domain.audit import Record
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.types import MINUTE, Instant, SessionId
+from lastcall.stores.postgres.reading import now
 from tests.contract.changes import add, do
 from tests.contract.gates import until
 from tests.contract.postgres import TurnGate, a_node, connected, nodes_on, shared_url, url
@@ -23,6 +24,11 @@ pytestmark = pytest.mark.slow
 
 PATIENT = 60.0
 """Seconds for what must not wait for ever."""
+
+WAITING = """
+SELECT 1 FROM pg_stat_activity
+WHERE wait_event_type = 'Lock' AND application_name LIKE '%follows' AND query LIKE '%set_config%'
+"""
 
 
 def no_room_for(file: Path) -> None:
@@ -70,6 +76,24 @@ async def test_a_witness_that_cannot_be_opened_is_named(
     witness = tmp_path if place == "a folder" else tmp_path / "none" / "witness"
     with pytest.raises(StoreUnavailable, match=str(witness)):
         await a_node(url, witness=witness)
+
+
+async def test_a_lease_begins_when_it_was_asked_for(url: str) -> None:
+    """Not when the answer came: the others count from the one, and this node must not from the
+    other."""
+    lease = 8.0
+    async with nodes_on(url, 1, lease=lease) as [store], connected(url) as db:
+        await db.execute("BEGIN")
+        await db.execute("SELECT 1 FROM followers FOR UPDATE")
+        before = store.following.fresh_until
+        async with connected(url) as watcher:
+            while not await watcher.fetchval(WAITING):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        asked = now()
+        await asyncio.sleep(0.3)
+        await db.execute("ROLLBACK")
+        await until(lambda: store.following.fresh_until != before)
+        assert store.following.fresh_until < asked + lease
 
 
 async def test_a_use_is_not_lost_with_the_turn_that_should_have_written_it(url: str) -> None:
