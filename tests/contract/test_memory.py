@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 import pytest
 
+from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.types import SessionId
 from lastcall.index import Change, IndexStore, Report
 from lastcall.ports.reading import MustWait
 from lastcall.stores.memory import AtOnce, MemoryStore
 from tests.contract.changes import A_SEAT, do
 from tests.contract.gates import GatedLog, turns
-from tests.contract.rows import GONE, fill, token_of
+from tests.contract.rows import GONE, ONE, fill, token_of
 from tests.contract.store import StoreContract
 
 
@@ -68,3 +69,26 @@ async def test_a_check_waits_for_the_last_of_two_changes_to_a_session() -> None:
     found = await check
     assert found is not None
     assert found.session.ended == GONE
+
+
+async def test_who_is_cancelled_in_a_body_is_cancelled_whatever_became_of_the_store() -> None:
+    log = SlowLog()
+    store = MemoryStore(log)
+    await fill(store, 1)
+    log.slow = True
+
+    async def waiting() -> None:
+        async with store.transaction(ONE):
+            await asyncio.Event().wait()
+
+    ending = asyncio.create_task(do(store, lambda tx: tx.end_session(SessionId("s1"), GONE)))
+    await turns()
+    body = asyncio.create_task(waiting())
+    await turns()
+    ticket, report = log.waiting.pop()
+    report(ticket, OSError("planted"))
+    with pytest.raises(StoreUnavailable):
+        await ending
+    body.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await body

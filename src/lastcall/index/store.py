@@ -167,9 +167,9 @@ class IndexStore:
         finally:
             self._in_body = False
             self._turn.release()
-        if self.failed is not None:
-            raise _again(self.failed) from error
         if error is None or isinstance(error, Exception):
+            if self.failed is not None:
+                raise _again(self.failed) from error
             await self._wait_for(self._submitted)
 
     def _history(
