@@ -61,3 +61,13 @@ def test_who_slept_is_not_put_right_at_one_stroke() -> None:
     machine.passed += 3_600 * SECOND
     clock.steer(NOON + 7_200 * SECOND)
     assert clock.now() - (NOON + machine.passed) // NANOSECONDS <= 720
+
+
+@pytest.mark.parametrize("beyond", [0, 1, NANOSECONDS - 1])
+def test_what_it_has_told_is_not_taken_back_by_putting_it_right(beyond: int) -> None:
+    machine = Machine(0)
+    clock = a_clock(machine)
+    machine.passed += 3_600 * SECOND + beyond
+    told = clock.now()
+    clock.steer(NOON)
+    assert clock.now() == told
