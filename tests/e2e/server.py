@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 LASTCALL = Path(sys.executable).with_name("lastcall")
-PATIENCE = 60.0
-"""Seconds for a process to become ready, or to end."""
+PATIENCE = 180.0
+"""Seconds for a process to become ready, or to end; for whatever a test waits for."""
 
 
 @dataclass
@@ -49,21 +49,17 @@ class Server:
         return self.out.read_text()
 
     def events(self, name: str) -> Sequence[Mapping[str, Any]]:
-        """The log's lines of one kind."""
-        lines = [json.loads(line) for line in self.logged().splitlines()]
-        return [line for line in lines if line["event"] == name]
+        """The log's lines of one kind; a request's comes after its answer."""
+        return [line for line in self._lines() if line["event"] == name]
 
     def wait_for(self, beginning: str) -> Sequence[Mapping[str, Any]]:
         """The log's lines that begin so, once there are any."""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            lines = self.logged().splitlines(keepends=True)
-            events = [json.loads(line) for line in lines if line.endswith("\n")]
-            found = [one for one in events if str(one["event"]).startswith(beginning)]
-            if found:
-                return found
-            time.sleep(0.05)
-        raise AssertionError(f"no {beginning!r} in\n{self.logged()}")
+
+        def found() -> Sequence[Mapping[str, Any]]:
+            return [one for one in self._lines() if str(one["event"]).startswith(beginning)]
+
+        until(found)
+        return found()
 
     def demo(self) -> Any:
         """What /demo.json tells: accounts, soajs_key, totp_secret."""
@@ -80,10 +76,13 @@ class Server:
         self.stop(signal.SIGKILL)
 
     def _announced(self) -> str:
+        return next((str(one["url"]) for one in self._lines() if one["event"] == "listening"), "")
+
+    def _lines(self) -> Sequence[Mapping[str, Any]]:
+        """The log's, but for one that is only begun."""
         text = self.logged()
         complete = text[: text.rfind("\n") + 1].splitlines()
-        events = [json.loads(line) for line in complete if line.startswith("{")]
-        return next((str(one["url"]) for one in events if one["event"] == "listening"), "")
+        return [json.loads(line) for line in complete if line.startswith("{")]
 
 
 def start(
@@ -142,9 +141,17 @@ def lastcall(
         text=True,
         env={**clean_environ(), **(environ or {})},
         cwd=folder,
-        timeout=120,
+        timeout=2 * PATIENCE,
         check=False,
     )
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait for what is to become true."""
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, f"not after {PATIENCE} seconds"
+        time.sleep(0.02)
 
 
 def clean_environ() -> dict[str, str]:
@@ -164,7 +171,7 @@ def _running(server: Server) -> Iterator[Server]:
 
 def _ready(url: str) -> bool:
     try:
-        with urlopen(f"{url}/readyz", timeout=10) as reply:  # noqa: S310 - it is our own
+        with urlopen(f"{url}/readyz", timeout=PATIENCE) as reply:  # noqa: S310 - it is our own
             return bool(reply.status == 200)
     except (HTTPError, URLError, ConnectionError, TimeoutError):
         return False

@@ -10,23 +10,15 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page
 from playwright.sync_api import Error as PlaywrightError
 
-from tests.e2e.server import Server, demo
+from tests.e2e.browsing import browser, profile
+from tests.e2e.server import Server, demo, until
 from tests.elvis.corpus import ELSEWHERE, RAW
 
 pytestmark = pytest.mark.e2e
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = (
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 JOHN = "username=john&password=johnpassword"
 NAMED = """[...document.querySelectorAll("a.away")].map(link => [
     new URL(link.href).origin,
@@ -84,11 +76,8 @@ def site() -> Iterator[Elsewhere]:
 @pytest.fixture(scope="module")
 def chromium(site: Elsewhere) -> Iterator[Browser]:
     """Every name that ends in `.test` leads to the other site, so that leaving would show."""
-    rules = f"--host-resolver-rules=MAP *.test 127.0.0.1:{site.port}"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, rules])
-        yield browser
-        browser.close()
+    with browser(f"--host-resolver-rules=MAP *.test 127.0.0.1:{site.port}") as started:
+        yield started
 
 
 @pytest.fixture
@@ -96,10 +85,8 @@ def person(chromium: Browser, site: Elsewhere) -> Iterator[BrowserContext]:
     """A browser profile of its own."""
     site.page = ""
     site.visits.clear()
-    context = chromium.new_context(viewport={"width": 900, "height": 620})
-    context.set_default_timeout(10_000)
-    yield context
-    context.close()
+    with profile(chromium, viewport={"width": 900, "height": 620}) as context:
+        yield context
 
 
 def fetched(page: Page, path: str, headers: dict[str, str] | None = None) -> Any:
@@ -156,8 +143,8 @@ def test_the_landing_page_looks_before_it_speaks(person: BrowserContext, server:
     page, _ = logged_in(person, server)
     page.goto(f"{server.url}/app")
     assert page.title() == "You are still logged in"
-    page.get_by_role("button", name="Log out").click()
-    page.wait_for_url("**/app")
+    with page.expect_navigation(url="**/app"):
+        page.get_by_role("button", name="Log out").click()
     assert page.title() == "You are logged out"
     page.go_back()
     page.go_back()
@@ -282,6 +269,10 @@ def test_another_site_cannot_log_anybody_out(
 ) -> None:
     page = into_everywhere(person, server)
     before = len(server.events("request"))
+
+    def seen() -> set[str]:
+        return {str(line["path"]) for line in server.events("request")[before:]}
+
     for route in ROUTES:
         site.page = ATTACK.format(url=f"{server.url}{route}")
         page.goto(f"{site.url}/attack", wait_until="domcontentloaded")
@@ -289,8 +280,9 @@ def test_another_site_cannot_log_anybody_out(
         with suppress(PlaywrightError):
             page.wait_for_load_state("networkidle", timeout=1_000)
         assert all(everywhere_in(person, server).values()), route
-    seen = {str(line["path"]) for line in server.events("request")[before:]}
-    assert {"/logout", "/services/logout", "/api/logout", "/aveksa/command.submit"} <= seen
+    some = {"/logout", "/services/logout", "/api/logout", "/aveksa/command.submit"}
+    until(lambda: some <= seen())
+    assert all(everywhere_in(person, server).values())
 
 
 def test_a_form_that_takes_the_whole_page_along_logs_nobody_out(
@@ -338,7 +330,7 @@ def test_looking_ahead_logs_nobody_out(person: BrowserContext, server: Server) -
                 {rel: "prefetch", href: "/logout"}))"""
         )
     assert looked.value.status == 503
-    assert len(server.events("request")) > before
+    until(lambda: len(server.events("request")) > before)
     assert still_in(person, server)
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,16 @@ import pytest
 import requests
 
 from lastcall.cli import main
-from tests.e2e.server import LASTCALL, Server, clean_environ, demo, lastcall, served
+from tests.e2e.server import (
+    LASTCALL,
+    PATIENCE,
+    Server,
+    clean_environ,
+    demo,
+    lastcall,
+    served,
+    until,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -187,10 +195,8 @@ class TestPasswords:
 def command_line(process: int) -> bytes:
     """What /proc shows of a process, once it has become the program it was started as."""
     file = Path(f"/proc/{process}/cmdline")
-    end = time.monotonic() + 5
-    while not (line := file.read_bytes()) and time.monotonic() < end:
-        time.sleep(0.01)
-    return line
+    until(file.read_bytes)
+    return file.read_bytes()
 
 
 class TestUsage:
@@ -235,7 +241,7 @@ class TestUsage:
                 stderr=subprocess.PIPE,
                 env=clean_environ(),
                 text=True,
-                timeout=30,
+                timeout=PATIENCE,
                 check=False,
             )
         assert (done.returncode, done.stderr) == (1, "")

@@ -70,7 +70,7 @@ def run(text: str, server: Server, folder: Path) -> subprocess.CompletedProcess[
         env={**clean_environ(), "PATH": path, "LASTCALL_CONFIG": str(server.config)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1_200,
         check=False,
     )
 

@@ -6,15 +6,22 @@ import resource
 import socket
 import sqlite3
 import subprocess
-import threading
-import time
 from pathlib import Path
 
 import pyotp
 import pytest
 import requests
 
-from tests.e2e.server import LASTCALL, Server, clean_environ, demo, lastcall, served, start
+from tests.e2e.server import (
+    LASTCALL,
+    PATIENCE,
+    Server,
+    clean_environ,
+    demo,
+    lastcall,
+    served,
+    start,
+)
 from tests.e2e.test_cli import MONITOR, lives, log_in
 
 pytestmark = pytest.mark.e2e
@@ -81,14 +88,17 @@ def test_a_signal_lets_what_is_under_way_finish(tmp_path: Path) -> None:
         body = b'{"username":"monitor","password":"Monitor_1234"}'
         head = (
             f"POST /v1/login HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
+            f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
         )
         with socket.create_connection((host, int(port))) as connection:
-            connection.sendall(head.encode() + body[:10])
-            time.sleep(0.2)
-            threading.Timer(0.4, lambda: connection.sendall(body[10:])).start()
-            assert server.stop() == 0
-            answer = connection.recv(65_536)
+            connection.sendall(head.encode())
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 100 ")
+            connection.sendall(body[:10])
+            server.process.terminate()
+            server.wait_for("stopping")
+            connection.sendall(body[10:])
+            answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+        assert server.process.wait(PATIENCE) == 0
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert b"connection: close" in answer.lower()
         with pytest.raises(ConnectionRefusedError):
@@ -102,7 +112,7 @@ def test_a_store_that_cannot_be_written_ends_the_server(tmp_path: Path) -> None:
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, size))
         reply = requests.post(f"{server.url}/v1/logout", json={}, headers=bearer(token), timeout=30)
         assert reply.status_code == 503
-        assert server.process.wait(10) == 1
+        assert server.process.wait(PATIENCE) == 1
         assert server.events("the store failed, stopping")
     with demo(tmp_path / "data") as server:
         log_in(server, MONITOR)
@@ -122,7 +132,7 @@ def test_nobody_has_to_read_the_log(tmp_path: Path) -> None:
             assert reply.status_code == 200
         process.terminate()
         try:
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE) == 0
         finally:
             process.kill()
 

@@ -18,7 +18,7 @@ import requests
 from rocketchat_API.APIExceptions.RocketExceptions import RocketAuthenticationException
 from rocketchat_API.rocketchat import RocketChat
 
-from tests.e2e.server import Server, demo, served
+from tests.e2e.server import PATIENCE, Server, demo, served
 
 pytestmark = pytest.mark.e2e
 
@@ -51,7 +51,7 @@ def ran(words: list[str], **environ: str) -> subprocess.CompletedProcess[str]:
         words,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         env={**os.environ, **DIRECT, **environ},
         check=False,
     )

@@ -1,7 +1,6 @@
 """Traces of a real server, as a collector gets them over OTLP."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,8 +11,9 @@ import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tests.e2e.server import demo, lastcall
+from tests.e2e.server import demo, lastcall, until
 from tests.e2e.test_cli import log_in
+from tests.e2e.test_universal_logout import told
 
 pytestmark = pytest.mark.e2e
 
@@ -77,7 +77,7 @@ def test_a_logout_and_what_applications_were_told_are_one_trace(tmp_path: Path) 
             assert requests.post(f"{server.url}/v1/logout", headers=bearer, timeout=30).ok
             words = ("logout", "--user", "john", "--reason", "traced", "--yes")
             assert lastcall(*words, "--config", str(server.config)).returncode == 0
-            time.sleep(1)
+            until(lambda: told(server, "wiki"))
             assert server.stop() == 0
             assert "s3cret" not in server.logged()
     found = collector.spans()

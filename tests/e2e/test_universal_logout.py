@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.server import LASTCALL, Server, clean_environ, demo, lastcall
+from tests.e2e.server import LASTCALL, PATIENCE, Server, clean_environ, demo, lastcall, until
 from tests.e2e.test_cli import lives, log_in
 
 pytestmark = pytest.mark.e2e
 
 JOHN = {"username": "john", "password": "johnpassword"}
-PATIENCE = 60.0
+WITHIN = ("--wait", "--within", str(int(PATIENCE)))
 
 
 def logged_in(server: Server) -> str:
@@ -27,7 +27,7 @@ def logged_in(server: Server) -> str:
 
 
 def begin_logout(server: Server, output: Path) -> subprocess.Popen[str]:
-    words = ("logout", "--user", "john", "--reason", "lost a phone", "--wait")
+    words = ("logout", "--user", "john", "--reason", "lost a phone", *WITHIN)
     with output.open("w") as out:
         return subprocess.Popen(
             [LASTCALL, *words, "--config", str(server.config)],
@@ -39,16 +39,18 @@ def begin_logout(server: Server, output: Path) -> subprocess.Popen[str]:
 
 
 def until_it_says(output: Path, text: str) -> str:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        if text in output.read_text():
-            return output.read_text()
-        time.sleep(0.02)
-    raise AssertionError(f"no {text!r} in\n{output.read_text()}")
+    until(lambda: text in output.read_text())
+    return output.read_text()
 
 
-def watched(server: Server, receipt: str, within: int) -> tuple[int, Any]:
-    words = ("receipts", "show", receipt, "--wait", "--within", str(within), "--json")
+def told(server: Server, app: str) -> bool:
+    """Whether it has been told of anything."""
+    board = server.demo()["applications"]["board"]
+    return bool(requests.get(board, timeout=30).json()[app]["notices"])
+
+
+def watched(server: Server, receipt: str, *more: str) -> tuple[int, Any]:
+    words = ("receipts", "show", receipt, *more, "--json")
     done = lastcall(*words, "--config", str(server.config))
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
@@ -56,6 +58,14 @@ def watched(server: Server, receipt: str, within: int) -> tuple[int, Any]:
 
 def states(shown: Any) -> dict[str, set[str]]:
     return {one["name"]: set(one["states"]) for one in shown["applications"]}
+
+
+WHY = {"crm": "connect", "files": "still alive", "fax": None}
+
+
+def why(shown: Any) -> dict[str, str | None]:
+    """What is left, and the last error there."""
+    return {one["name"]: one.get("last_error") for one in shown["left"]}
 
 
 def mend(server: Server, what: str) -> None:
@@ -87,7 +97,8 @@ def test_out_of_everything(tmp_path: Path) -> None:
 
     with demo(data) as server:
         assert not lives(server, token)
-        code, shown = watched(server, receipt, 15)
+        until(lambda: why(watched(server, receipt)[1]) == WHY)
+        code, shown = watched(server, receipt, "--wait", "--within", "1")
         assert (code, shown["finished"], shown["sessions_ended"]) == (5, False, 2)
         assert states(shown) == {
             "wiki": {"verified"},
@@ -96,8 +107,6 @@ def test_out_of_everything(tmp_path: Path) -> None:
             "files": {"queued"},
             "fax": {"cannot-be-told"},
         }
-        why = {one["name"]: one.get("last_error") for one in shown["left"]}
-        assert why == {"crm": "connect", "files": "still alive", "fax": None}
         early = lastcall("receipts", "save", receipt, "--config", str(server.config))
         assert early.returncode == 1
 
@@ -105,7 +114,7 @@ def test_out_of_everything(tmp_path: Path) -> None:
         mend(server, "files/mend")
         redeliver(server, "crm")
         redeliver(server, "files")
-        code, shown = watched(server, receipt, 60)
+        code, shown = watched(server, receipt, *WITHIN)
         assert shown["finished"]
         assert code == 5, "the fax cannot be told"
         assert states(shown)["crm"] == {"acknowledged"}
@@ -133,7 +142,7 @@ def test_everyone_out_where_everybody_listens(tmp_path: Path) -> None:
         server.stop()
     with demo(tmp_path / "demo") as server:
         token = log_in(server, JOHN)
-        done = lastcall("logout", "--user", "john", "--wait", "--config", str(config))
+        done = lastcall("logout", "--user", "john", *WITHIN, "--config", str(config))
         assert done.returncode == 0, done.stdout
         assert "wiki  verified" in done.stdout
         assert "everyone out after " in done.stdout
@@ -145,6 +154,7 @@ def test_a_stop_waits_for_what_is_being_told(tmp_path: Path) -> None:
         log_in(server, JOHN)
         words = ("logout", "--user", "john", "--json", "--config", str(server.config))
         receipt = json.loads(lastcall(*words).stdout)["receipt"]
+        until(lambda: told(server, "wiki"))
         assert server.stop() == 0
     words = ("receipts", "show", receipt, "--json", "--config", str(server.config))
     shown = json.loads(lastcall(*words).stdout)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.e2e.server import Server, lastcall, served
+from tests.e2e.browsing import browser, profile
+from tests.e2e.server import PATIENCE, Server, lastcall, served
 
 pytestmark = pytest.mark.e2e
 
-CHROMIUM = "/usr/bin/chromium"
 ADMIN = {"username": "ada", "password": "Ada_12345", "role": "admin"}
 JOHN = {"username": "john", "password": "John_12345", "role": "monitor"}
 FILES = ("receipt", "keys", "export", "heads")
@@ -54,7 +54,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
         auth = {"Authorization": f"Bearer {token}"}
 
         def get(path: str) -> requests.Response:
-            reply = requests.get(f"{server.url}{path}", headers=auth, timeout=40)
+            reply = requests.get(f"{server.url}{path}", headers=auth, timeout=PATIENCE)
             assert reply.status_code == 200, reply.text
             return reply
 
@@ -72,24 +72,19 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        flags = ["--disable-gpu", "--no-first-run", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
+    with browser() as started:
+        yield started
 
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     """It fails on anything the page logs as an error, a refusal of its own policy say."""
-    context = chromium.new_context()
-    context.set_default_timeout(10_000)
-    opened = context.new_page()
     errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
-    yield opened
-    context.close()
+    with profile(chromium) as context:
+        opened = context.new_page()
+        opened.on("pageerror", lambda error: errors.append(str(error)))
+        opened.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
+        yield opened
     assert [one for one in errors if "favicon" not in one and "404" not in one] == []
 
 
@@ -103,6 +98,7 @@ def verified(page: Page, evidence: Evidence, **changed: str | None) -> tuple[str
                 continue
             path = evidence.copy(name, text)
         page.set_input_files(f"#{name}", str(path))
+    page.evaluate("document.querySelector('#result').replaceChildren()")
     page.click("button")
     page.wait_for_selector("#result h2")
     return page.inner_text("#result h2"), page.inner_text("#result")

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,16 +10,15 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.server import Server, clean_environ, demo
+from tests.e2e.server import PATIENCE, Server, clean_environ, demo, until
 from tests.e2e.test_cli import log_in
 from tests.operations.test_watching import FOLDER, board
 from tests.ports import free_port
 
 pytestmark = pytest.mark.e2e
 
-PATIENCE = 60.0
 CONFIG = """\
-global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}
+global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
 rule_files: [%s]
 scrape_configs:
   - job_name: lastcall
@@ -66,13 +64,13 @@ def prometheus(folder: Path, server: Server) -> Iterator[str]:
 
 def until_ready(url: str) -> None:
     """It listens before it answers: until its storage is open it says 503."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
+
+    def ready() -> bool:
         with suppress(requests.RequestException):
-            if requests.get(f"{url}/-/ready", timeout=30).ok:
-                return
-        time.sleep(0.1)
-    raise AssertionError("Prometheus is not ready")
+            return requests.get(f"{url}/-/ready", timeout=30).ok
+        return False
+
+    until(ready)
 
 
 def asked(api: str, path: str, **parameters: str) -> Any:
@@ -83,13 +81,12 @@ def asked(api: str, path: str, **parameters: str) -> Any:
 
 def scraped(api: str, times: int) -> None:
     """Wait until it has figures of so many moments."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        found = asked(api, "query", query="count_over_time(lastcall_ready[1m])")["result"]
-        if found and float(found[0]["value"][1]) >= times:
-            return
-        time.sleep(0.1)
-    raise AssertionError("nothing is scraped")
+
+    def enough() -> bool:
+        found = asked(api, "query", query="count_over_time(lastcall_ready[10m])")["result"]
+        return bool(found) and float(found[0]["value"][1]) >= times
+
+    until(enough)
 
 
 def use(server: Server) -> None:
@@ -105,7 +102,6 @@ def test_every_panel_has_an_answer_and_every_rule_works(tmp_path: Path) -> None:
         use(server)
         scraped(api, 2)
         use(server)
-        time.sleep(1)
         scraped(api, 6)
         empty = {
             panel.title
