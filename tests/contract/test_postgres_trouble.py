@@ -12,6 +12,7 @@ import pytest
 from lastcall.domain.audit import Record
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.types import MINUTE, Instant, SessionId
+from lastcall.stores.postgres import RolledBack
 from lastcall.stores.postgres.reading import now
 from tests.contract.changes import add, do
 from tests.contract.gates import until
@@ -94,6 +95,35 @@ async def test_a_lease_begins_when_it_was_asked_for(url: str) -> None:
         await db.execute("ROLLBACK")
         await until(lambda: store.following.fresh_until != before)
         assert store.following.fresh_until < asked + lease
+
+
+async def test_another_history_of_the_same_length_is_refused(url: str, tmp_path: Path) -> None:
+    """As after a failover to a standby that lacked the last commit, and took another since."""
+    witness = tmp_path / "witness"
+    async with nodes_on(url, 1, witness=witness) as [store]:
+        await fill(store, 1)
+        await do(store, lambda tx: tx.record(an_event("seen")))
+    async with connected(url) as db:
+        await db.execute("UPDATE audit SET digest = sha256('another')")
+    with pytest.raises(RolledBack, match="audit record 1 is not the one"):
+        await a_node(url, witness=witness)
+
+
+@pytest.mark.parametrize(("before", "written"), [(5_000, True), (3_000, False)])
+async def test_a_use_that_others_might_hear_of_too_late_does_not_count(
+    url: str, before: int, written: bool
+) -> None:
+    """Two leases before it lapses: one may have to run out, and another until it is asked again."""
+    async with nodes_on(url, 1) as [store]:
+        await fill(store, 1)
+        found = await store.find(token_of(1))
+        assert found is not None
+        used = Instant(found.session.deadline - before)
+        store.touch(found, used)
+        await store.record_uses()
+        seen = await store.find(token_of(1))
+        assert seen is not None
+        assert (seen.session.last_seen == used) is written
 
 
 async def test_a_use_is_not_lost_with_the_turn_that_should_have_written_it(url: str) -> None:
