@@ -126,6 +126,22 @@ async def test_a_use_that_others_might_hear_of_too_late_does_not_count(
         assert (seen.session.last_seen == used) is written
 
 
+async def test_a_lease_is_waited_for_a_little_longer_than_it_lasts(url: str) -> None:
+    """Clocks differ over a lease. Of 100 minutes, one is allowed for that."""
+    async with nodes_on(url, 1, lease=6_000.0) as [store], connected(url) as db:
+        for node, ago in (("just over", 2), ("long over", 300)):
+            await db.execute(
+                "INSERT INTO followers (node, instance, applied, lease_until, version) VALUES"
+                " ($1, 'i', 0, clock_timestamp() - $2 * interval '1 second', 1)",
+                node,
+                ago,
+            )
+        store.following.tell()
+        await until(lambda: bool(store.following.peers))
+        assert list(store.following.peers) == ["just over"]
+        await db.execute("DELETE FROM followers WHERE node = 'just over'")
+
+
 async def test_a_use_is_not_lost_with_the_turn_that_should_have_written_it(url: str) -> None:
     gate = TurnGate()
     async with nodes_on(url, 1, step=gate) as [store]:
