@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -73,7 +74,7 @@ async def test_the_client_asks_until_the_time_is_over() -> None:
     async with answering([NOTHING]) as port:
         answers = await ask(port, asked, connections=2, seconds=0.05)
     assert set(answers.statuses) == {b"204"}
-    assert 0.05 <= answers.seconds < 5
+    assert answers.seconds >= 0.05
 
 
 async def test_a_connection_that_is_closed_spoils_the_run() -> None:
@@ -128,14 +129,25 @@ def test_the_table() -> None:
     assert json.loads(json.dumps(report.values()))["checks"]["per_second"] == 90_000
 
 
-def bench(here: Path, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def bench(
+    here: Path, folder: Path, *options: str, **environ: str
+) -> subprocess.CompletedProcess[str]:
     command = [str(LASTCALL), "bench", "--folder", str(folder), *options]
-    return subprocess.run(command, capture_output=True, text=True, cwd=here)
+    env = {**os.environ, **environ}
+    return subprocess.run(command, capture_output=True, text=True, cwd=here, env=env)
 
 
 @pytest.mark.e2e
 def test_a_small_run_tells_all_figures_and_leaves_nothing(tmp_path: Path) -> None:
-    done = bench(tmp_path, tmp_path, "--sessions", "2000", "--seconds", "1", "--json")
+    """Whatever the environment tells the operator's own server, where its store is included."""
+    done = bench(
+        tmp_path,
+        tmp_path,
+        *("--sessions", "2000", "--seconds", "1", "--json"),
+        LASTCALL__STORE__URL=f"sqlite:{tmp_path / 'precious.db'}",
+        http_proxy="http://127.0.0.1:1",
+        no_proxy="",
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["sessions"] == 2_000

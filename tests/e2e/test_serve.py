@@ -118,6 +118,22 @@ def test_a_store_that_cannot_be_written_ends_the_server(tmp_path: Path) -> None:
         log_in(server, MONITOR)
 
 
+def test_a_demonstration_puts_its_accounts_into_no_other_store(tmp_path: Path) -> None:
+    """Their passwords are in the manual: an operator's shell may name the store of everybody."""
+    other = tmp_path / "other.db"
+    done = subprocess.run(
+        [str(LASTCALL), "demo", "--port", "0"],
+        env={**clean_environ(), "LASTCALL__STORE__URL": f"sqlite:{other}"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "unset LASTCALL__STORE__URL" in done.stderr
+    assert not other.exists()
+
+
 def test_nobody_has_to_read_the_log(tmp_path: Path) -> None:
     words = (str(LASTCALL), "demo", "--port", "0", "--data", str(tmp_path))
     with subprocess.Popen(

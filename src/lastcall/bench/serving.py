@@ -19,6 +19,8 @@ PATIENCE = 60.0
 PROGRAM = "import sys; from lastcall.cli import main; sys.exit(main())"
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""The loopback is behind no proxy, whatever the environment says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Server:
 
     def figures(self) -> dict[str, float]:
         """Its own figures, without labels and sums over them."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics") as page:
+        with DIRECT.open(f"http://127.0.0.1:{self.port}/metrics") as page:
             lines = page.read().decode().splitlines()
         pairs = (line.rsplit(" ", 1) for line in lines if line.startswith("lastcall_"))
         return {name: float(value) for name, value in pairs if "{" not in name}
@@ -54,7 +56,10 @@ class Server:
 
 @contextmanager
 def served(folder: Path, core: int) -> Iterator[Server]:
-    """`lastcall serve` over the store in that folder, on that core, once it is ready."""
+    """`lastcall serve` over the store in that folder, on that core, once it is ready.
+
+    Settings in the environment are those of the operator's own server, so it is shown none.
+    """
     port = _free_port()
     config = config_in(folder, port)
     began = monotonic()
@@ -64,6 +69,7 @@ def served(folder: Path, core: int) -> Iterator[Server]:
             [sys.executable, "-c", PROGRAM, "serve", "--config", str(config)],
             stdout=subprocess.DEVNULL,
             stderr=errors,
+            env={name: os.environ[name] for name in os.environ if not name.startswith("LASTCALL_")},
         )
     try:
         _wait(process, port, log)
@@ -90,7 +96,7 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             last = log.read_text(encoding="utf-8", errors="replace").splitlines()[-1:]
             raise Unmeasured(f"the server ended by itself: {' '.join(last)}")
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+            with DIRECT.open(f"http://127.0.0.1:{port}/readyz", timeout=5):
                 return
         except OSError:
             sleep(0.01)

@@ -24,8 +24,9 @@ from lastcall.domain.access import operator
 from lastcall.domain.types import TenantId
 from lastcall.main import CannotStart, configured, serve
 from lastcall.ports import Env
-from lastcall.settings import Configured
+from lastcall.settings import PREFIX, Configured
 
+STORE = f"{PREFIX}STORE__"
 TENANT = TenantId("default")
 SOAJS_TENANT = "4442aca8e268c28b650f6a2a"
 SOAJS_PASSWORD = "soajs key lal massa"
@@ -114,14 +115,19 @@ def folder_of(data: Path | None) -> Iterator[Path]:
 
 
 def prepare(folder: Path, host: str | None, port: int | None, tell: Callable[[str], None]) -> Demo:
-    """Write what the folder lacks; what is there is kept."""
+    """Write what the folder lacks; what is there is kept.
+
+    Everybody knows the passwords of its accounts: they are put into no store but the folder's.
+    """
+    environ = dict(os.environ)
+    if others := sorted(name for name in environ if name.upper().startswith(STORE)):
+        raise CannotStart(f"a demonstration has a store of its own: unset {', '.join(others)}")
     places, secrets = _places_and_secrets(folder / "demo.json")
     config = folder / "lastcall.toml"
     if not config.exists():
         text = configuration(secrets.ports, secrets.apps).strip()
         text = CONFIG.replace("APPLICATIONS", text).replace("SOAJS_KEY", secrets.soajs_key)
         _write(config, text)
-    environ = dict(os.environ)
     given = {"HOST": host, "PORT": None if port is None else str(port)}
     for name, value in given.items():
         if value is not None:
