@@ -44,9 +44,12 @@ class Lastcall:
         return None
 
     def _after(self, response: Response) -> Response:
+        """What a stream is made of is closed with it: a file, say, or an upstream's answer."""
         token = g.get("lastcall_token")
         if token and response.is_streamed:
-            response.response = while_it_lasts(
-                response.iter_encoded(), self.guard, token, response.content_type
-            )
+            source, pieces = response.response, response.iter_encoded()
+            response.response = while_it_lasts(pieces, self.guard, token, response.content_type)
+            response.direct_passthrough = False
+            if hasattr(source, "close"):
+                response.call_on_close(source.close)
         return response
