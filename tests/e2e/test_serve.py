@@ -219,6 +219,26 @@ class TestRefusingToStart:
         assert done.returncode == 1
         assert "chmod 600" in done.stderr
 
+    @pytest.mark.parametrize(
+        ("section", "content", "why"),
+        [
+            ('[mail]\nhost = "smtp"\nfrom = "a@example.com"', None, "no such file"),
+            ("[outbox]", None, "no such file"),
+            ("[outbox]", "x", "holds no certificates"),
+        ],
+    )
+    def test_authorities_that_cannot_be_had(
+        self, tmp_path: Path, section: str, content: str | None, why: str
+    ) -> None:
+        (tmp_path / "lastcall.toml").write_text(f'{section}\nca_file = "ca.pem"\n')
+        if content is not None:
+            (tmp_path / "ca.pem").write_text(content)
+        done = lastcall("serve", "--config", str(tmp_path / "lastcall.toml"))
+        (line,) = done.stderr.splitlines()
+        assert done.returncode == 1
+        assert line.startswith(f"lastcall: {tmp_path / 'ca.pem'} (")
+        assert why in line
+
 
 def test_a_restored_backup_waits_for_an_operator(tmp_path: Path) -> None:
     data, backup = tmp_path / "data", tmp_path / "backup"

@@ -1,9 +1,12 @@
 """What is open while this program runs: the store, the keys, the way out."""
 
+import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from lastcall.applications import Reach
 from lastcall.authenticators.device import device_of
@@ -45,6 +48,7 @@ async def opened(
 ) -> AsyncIterator[Backends]:
     """Everything the verbs need, for as long as the block lasts. Raises `CannotStart`."""
     settings = configured.settings
+    mail_authorities, authorities = (_certificates(configured, name) for name in ("mail", "outbox"))
     try:
         country_of = open_countries(configured.geoip) if configured.geoip else None
         vault = open_vault(configured.key_file)
@@ -61,13 +65,12 @@ async def opened(
     except SigningKeysUnusable as error:
         await store.close()
         raise CannotStart(str(error)) from error
-    passwords, mailer = _passwords(settings.passwords), _mailer(configured)
+    passwords, mailer = _passwords(settings.passwords), _mailer(configured, mail_authorities)
     day = offset_of(store) * 1_000_000
     clock = SystemClock(store.floor, day=lambda: time.time_ns() + day)
     keep_in_time(clock, store)
     entropy = SystemEntropy()
-    ca_file = settings.outbox.ca_file
-    egress = HttpEgress(authorities=configured.path(ca_file) if ca_file else None)
+    egress = HttpEgress(authorities=authorities)
     wires = connectors(egress, signer)
     env = Env(
         store=store,
@@ -113,7 +116,23 @@ def _passwords(costs: PasswordSettings) -> Argon2Passwords:
     )
 
 
-def _mailer(configured: Configured) -> QueuedMailer:
+def _certificates(configured: Configured, section: Literal["mail", "outbox"]) -> Path | None:
+    """The `ca_file` of a section, if it names one. Raises `CannotStart`."""
+    named = getattr(configured.settings, section).ca_file
+    if not named:
+        return None
+    file = configured.path(named)
+    try:
+        ssl.create_default_context(cafile=file)
+    except ssl.SSLError as error:
+        raise CannotStart(f"{file} ({section}.ca_file) holds no certificates in PEM") from error
+    except OSError as error:
+        why = (error.strerror or "no reason").lower()
+        raise CannotStart(f"{file} ({section}.ca_file) cannot be read: {why}") from error
+    return file
+
+
+def _mailer(configured: Configured, authorities: Path | None) -> QueuedMailer:
     mail = configured.settings.mail
     if not mail.host:
         folder = configured.path(mail.folder) if mail.folder else configured.store.parent / "mail"
@@ -124,6 +143,6 @@ def _mailer(configured: Configured) -> QueuedMailer:
         security=mail.tls,
         username=mail.username,
         password=mail.password,
-        ca_file=str(configured.path(mail.ca_file)) if mail.ca_file else "",
+        ca_file=str(authorities or ""),
     )
     return smtp_mailer(server, mail.sender)
