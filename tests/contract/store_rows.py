@@ -6,10 +6,10 @@ import pytest
 
 from lastcall.domain.errors import Conflict, NotFound
 from lastcall.domain.logout import OfSubject
-from lastcall.domain.session import End
-from lastcall.domain.types import EndReason, Instant, Serial, SessionId
+from lastcall.domain.session import End, Session
+from lastcall.domain.types import DAY, EndReason, Instant, Serial, SessionId
 from lastcall.index import IndexStore
-from lastcall.ports import Found, SessionQuery
+from lastcall.ports import Found, SessionQuery, Transaction
 from tests.contract.changes import Change, do, rename
 from tests.contract.rows import (
     ANN,
@@ -27,6 +27,17 @@ from tests.contract.rows import (
     hashed,
     token_of,
 )
+
+
+async def in_slices(
+    tx: Transaction, query: SessionQuery, size: int, below: Serial | None = None
+) -> list[Session | None]:
+    found: list[Session | None] = []
+    while True:
+        rows, below = await tx.sessions_below(below, query, size)
+        found += rows
+        if below is None:
+            return found
 
 
 class Rows:
@@ -200,6 +211,21 @@ class Rows:
             late = await tx.live_slice(Serial(0), Serial(99), Instant(NOW + IDLE), 99)
             assert late == ([], None)
 
+    async def test_slices_go_on_where_one_ended_whatever_went_meanwhile(
+        self, store: IndexStore
+    ) -> None:
+        await fill(store, 6)
+        async with store.transaction(ONE) as tx:
+            await tx.end_session(SessionId("s2"), GONE)
+        async with store.transaction(ONE) as tx:
+            rows, below = await tx.sessions_below(None, SessionQuery(), 3)
+            assert ([one.serial for one in rows], below) == ([6, 5, 4], 4)
+            assert await tx.prune(Instant(NOW + 9 * DAY), Instant(NOW + 10 * DAY), 9) == 1
+            assert await in_slices(tx, SessionQuery(), 2, Serial(4)) == [
+                await tx.session(SessionId(f"s{number}")) for number in (3, 1)
+            ]
+            assert await tx.sessions_below(Serial(1), SessionQuery(), 9) == ([], None)
+
     async def test_listing_filters_and_pages(self, store: IndexStore) -> None:
         await fill(store, 0)
         rows = (
@@ -213,9 +239,13 @@ class Rows:
             for row in rows:
                 await tx.add_session(row)
 
-            async def listed(**query: object) -> list[int]:
-                page = await tx.sessions(SessionQuery(**query))  # type: ignore[arg-type]
+            async def listed(**asked: object) -> list[int]:
+                """At once and in slices of any size alike."""
+                query = SessionQuery(**asked)  # type: ignore[arg-type]
+                page = await tx.sessions(query)
                 assert page.total == len(page.sessions)
+                for size in (1, 2, 3, 5, 6):
+                    assert await in_slices(tx, query, size) == list(page.sessions)
                 return [one.serial for one in page.sessions]
 
             assert await listed() == [5, 4, 3, 2, 1]

@@ -196,6 +196,13 @@ class Shelf:
         """The rows from `first` on numbered below `below`, ended or not, in order."""
         return (held for held in self.order(first, below) if held.token)
 
+    def back_from(self, below: Serial | None) -> Iterator[Held]:
+        """The rows numbered below `below`, ended or not, the newest first."""
+        order = self._order
+        stop = len(order) if below is None else bisect_left(order, below, key=_serial)
+        rows = map(order.__getitem__, range(stop - 1, -1, -1))
+        return (held for held in rows if held.token)
+
     def newest_first(self) -> Iterator[Session]:
         return (held.passing() for held in reversed(self._order) if not held.gone)
 

@@ -161,6 +161,15 @@ class IndexTransaction(OutboxRows):
         more = page and len(below) > stop
         return Page(sessions=page, total=len(rows), next=page[-1].serial if more else None)
 
+    async def sessions_below(
+        self, below: Serial | None, query: SessionQuery, limit: int
+    ) -> tuple[Sequence[Session], Serial | None]:
+        rows = list(islice(self._shelf.back_from(below), limit))
+        onwards = rows[-1].serial if len(rows) == limit else None
+        maybe = rows if query.live_at is None else [held for held in rows if held.ended is None]
+        sessions = (held.passing() for held in maybe)
+        return [one for one in sessions if self._matches(query, one)], onwards
+
     async def live_slice(
         self, first: Serial, below: Serial, at: Instant, limit: int
     ) -> tuple[Sequence[Session], Serial | None]:

@@ -83,7 +83,20 @@ class Transaction(Protocol):
         """The subject's rows that have not been ended; some may be past a deadline."""
         ...
 
-    async def sessions(self, query: SessionQuery) -> Page: ...
+    async def sessions(self, query: SessionQuery) -> Page:
+        """All at once; without a subject that takes longer the more rows there are."""
+        ...
+
+    async def sessions_below(
+        self, below: Serial | None, query: SessionQuery, limit: int
+    ) -> tuple[Sequence[Session], Serial | None]:
+        """Of up to `limit` rows numbered below `below` (None: of all) those that are asked for,
+        newest first, and the number to go on below; None when there are no more.
+
+        The page a query names is not cut out. What one slice costs does not depend on how many
+        rows there are.
+        """
+        ...
 
     async def live_slice(
         self, first: Serial, below: Serial, at: Instant, limit: int
