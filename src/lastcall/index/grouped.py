@@ -1,6 +1,6 @@
 """Sessions by whose they are: one alone, a few in a tuple, many so that one goes quickly."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lastcall.domain.types import Serial, SubjectId
 from lastcall.index.held import Held
@@ -36,6 +36,19 @@ class Grouped:
             self._keep(subject, held)
         else:
             self._keep(subject, (*(found if isinstance(found, tuple) else (found,)), *held))
+
+    def add_each(self, rows: Iterable[tuple[Held, object]]) -> None:
+        """The same for rows of many subjects, and whatever stands beside them."""
+        known = self._rows
+        for held, _ in rows:
+            subject = held.subject
+            found = known.setdefault(subject, held)
+            if found is held:
+                continue
+            if type(found) is tuple and len(found) < FEW:
+                known[subject] = (*found, held)
+            else:
+                self.add(subject, held)
 
     def take(self, subject: SubjectId, *held: Held) -> None:
         found = self._rows[subject]

@@ -4,7 +4,7 @@ A million sessions are held, a few thousand of them are in use. Those that are h
 ready; for the others one is made when somebody asks, and forgotten when its place is needed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from socket import AF_INET, inet_ntop, inet_pton
 from sys import intern
@@ -222,35 +222,32 @@ def _key(session: Session) -> ProfileKey:
 
 # --- packing ---
 
-_encode = msgspec.msgpack.Encoder().encode
+_encode_into = msgspec.msgpack.Encoder().encode_into
 _unpack = msgspec.msgpack.Decoder().decode
 
 _NOTHING_MORE = (None, None, (), (), None)
 
 
-def pack(
-    serial: int,
-    created: int,
-    last_seen: int,
-    address: str,
-    port: int,
-    proven: Iterable[int],
-    more: Iterable[object] = (),
-) -> bytes:
+def pack(own: tuple[object, ...], room: bytearray) -> bytes:
     """Numbers, and what few sessions have: in the usual case 31 bytes, so that they take 64.
 
     Those are the serial, the begin, how long after it the session was seen, the address, the
     port, and how long before its begin each factor was proven, in milliseconds; then, if there is
     any of it, when the token stops, the refresh token, those spent, the applications, and who
     really sits there. Raises `OverflowError` and `UnicodeEncodeError` for what is too odd.
+
+    The encoder writes into `room`: bytes that it made itself would keep room to grow.
     """
+    _encode_into(own, room)
+    return bytes(room)
+
+
+def place_of(address: str) -> int | str:
+    """An address as it is packed: most are a number of four bytes."""
     try:
-        where: int | str = int.from_bytes(inet_pton(AF_INET, address))
+        return int.from_bytes(inet_pton(AF_INET, address))
     except (OSError, ValueError):
-        where = address
-    before = [created - at for at in proven]
-    encoded = _encode((serial, created, last_seen - created, where, port, *before, *more))
-    return bytes(memoryview(encoded))  # a copy: what comes out of the encoder keeps room to grow
+        return address
 
 
 def _packed(one: Session) -> bytes | Session:
@@ -266,9 +263,11 @@ def _packed(one: Session) -> bytes | Session:
         more = ()
     if any(factor.context for factor in one.factors):
         return _copied(one)
-    proven = [factor.at for factor in one.factors]
+    begun = one.created
+    before = [begun - factor.at for factor in one.factors]
+    own = (one.serial, begun, one.last_seen - begun, place_of(one.address), one.port)
     try:
-        return pack(one.serial, one.created, one.last_seen, one.address, one.port, proven, more)
+        return pack((*own, *before, *more), bytearray())
     except (OverflowError, UnicodeEncodeError):
         return _copied(one)
 

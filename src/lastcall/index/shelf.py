@@ -6,7 +6,7 @@ finding it in step, so that placing the other way round undoes it exactly.
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from lastcall.domain.attempts import Code, Strikes
 from lastcall.domain.delivery import DeliveryState
@@ -80,18 +80,42 @@ class Shelf:
             subject = self.subjects.get(after.subject)
             whose = after.subject if subject is None else subject.id
             held = hold(self._profiles, after, whose)
-            self.adopt(held, after.serial, after.deadline)
-            for token in refresh_tokens(after):
-                self.refresh[token] = held
-            if after.impersonator is not None and after.ended is None:
-                self.sitting.add(after.impersonator, held)
+            self._adopt(held, after.serial, after.deadline)
+            self.list_rare(held, after)
         elif before is not None and after is not None:
             self._change(self.sessions[before.id], before, after)
         elif before is not None:
             self._remove(self.sessions[before.id], before)
 
-    def adopt(self, held: Held, serial: Serial, deadline: Instant) -> None:
-        """A new row of which its `Held` says everything."""
+    def list_rare(self, held: Held, session: Session) -> None:
+        """What is found by the things that few sessions have."""
+        for token in refresh_tokens(session):
+            self.refresh[token] = held
+        if session.impersonator is not None and session.ended is None:
+            self.sitting.add(session.impersonator, held)
+
+    def adopt_all(self, rows: Iterable[tuple[Held, Instant]]) -> None:
+        """New rows with their deadlines, in order and above those that are there.
+
+        As `_adopt` does, in a third of the time.
+        """
+        sessions, tokens, order = self.sessions, self._tokens, self._order
+        live: list[tuple[Held, Instant]] = []
+        for held, deadline in rows:
+            sessions[held.id] = held
+            tokens[held.token] = held
+            order.append(held)
+            if held.ended is None:
+                live.append((held, deadline))
+            else:
+                self.over.add(held.subject, held)
+                self.graves.add(held, held.ended.at + self.retained)
+        self._highest = order[-1].serial
+        self.unended.add_each(live)
+        self._deadlines.add_each(live)
+        self.live += len(live)
+
+    def _adopt(self, held: Held, serial: Serial, deadline: Instant) -> None:
         self.sessions[held.id] = held
         self._tokens[held.token] = held
         if serial < self._highest:

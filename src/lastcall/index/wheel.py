@@ -31,6 +31,16 @@ class Wheel(Generic[T]):
     def add_all(self, things: Iterable[T], at: int) -> None:
         self._buckets.setdefault(at // BUCKET, []).extend(things)
 
+    def add_each(self, things: Iterable[tuple[T, int]]) -> None:
+        """The same for many: those that come one after another often share a bucket."""
+        number: int | None = None
+        bucket: list[T] = []
+        for thing, at in things:
+            if at // BUCKET != number:
+                number = at // BUCKET
+                bucket = self._buckets.setdefault(number, [])
+            bucket.append(thing)
+
     def take(self, now: int, limit: int, due: Callable[[T], int | None]) -> list[T]:
         """Take out up to `limit` things that are due at `now`.
 

@@ -84,8 +84,7 @@ async def _sessions(db: Db, index: Index, within: float, progress: Progress | No
 
     def take(rows: Sequence[Row]) -> None:
         nonlocal done
-        for row in rows:
-            adoption.add((*row[:own], agents.number(row[own:])))
+        adoption.add([(*row[:own], agents.number(row[own:])) for row in rows])
         done += len(rows)
         if progress:
             progress(done, total)

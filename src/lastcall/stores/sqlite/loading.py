@@ -1,6 +1,7 @@
 """Reading the database into the index, in key order, and audit records back from it."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 from apsw import Connection
 
@@ -11,6 +12,9 @@ from lastcall.index import TELL_EVERY, Adoption, Index, Progress, undisturbed
 from lastcall.rows import TABLES
 from lastcall.stores.sqlite.agents import agents_in
 from lastcall.stores.sqlite.tables import READ
+
+TOGETHER = 200
+"""Sessions read at a time: more of them leave the caches of the processor before they are held."""
 
 HOW_MANY = "SELECT count(*) FROM sessions"
 HEAD = "SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1"
@@ -40,9 +44,11 @@ def load(db: Connection, progress: Progress | None = None) -> Index:
 
 def _sessions(db: Connection, index: Index, progress: Progress | None) -> None:
     adoption = Adoption(index, agents_in(db))
-    total = db.execute(HOW_MANY).get if progress else 0
-    for done, row in enumerate(db.execute(READ[Session]), 1):
-        adoption.add(row)
+    total, done = db.execute(HOW_MANY).get if progress else 0, 0
+    rows = db.execute(READ[Session])
+    while some := list(islice(rows, TOGETHER)):
+        adoption.add(some)
+        done += len(some)
         if progress and (done % TELL_EVERY == 0 or done == total):
             progress(done, total)
 

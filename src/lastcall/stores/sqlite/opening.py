@@ -37,6 +37,10 @@ SETTINGS = (
 )
 """What is asked for, and what must have come of it: durability is not taken on trust."""
 
+ANY_THREAD = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+ONE_THREAD = ANY_THREAD | apsw.SQLITE_OPEN_NOMUTEX
+"""For a connection that no two threads use: it takes no lock for each value it gives."""
+
 
 def lock(path: Path) -> int:
     """A file descriptor that keeps every other process out until it is closed."""
@@ -50,7 +54,7 @@ def lock(path: Path) -> int:
     return handle
 
 
-def connector(path: Path, vfs: str | None) -> Callable[[], apsw.Connection]:
+def connector(path: Path, vfs: str | None) -> Callable[..., apsw.Connection]:
     """What opens one more connection to the database, which is created for its owner alone.
 
     Raises `NotOurs` before anything in a file of some other program is changed.
@@ -59,8 +63,8 @@ def connector(path: Path, vfs: str | None) -> Callable[[], apsw.Connection]:
         raise NotOurs(f"SQLite {apsw.sqlite_lib_version()} is too old: 3.51.3 is needed")
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
-    def connect() -> apsw.Connection:
-        db = apsw.Connection(str(path), vfs=vfs)
+    def connect(flags: int = ANY_THREAD) -> apsw.Connection:
+        db = apsw.Connection(str(path), flags, vfs)
         db.set_busy_timeout(BUSY)
         db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         for name, value, expected in SETTINGS:

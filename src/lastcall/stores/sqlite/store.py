@@ -70,7 +70,7 @@ class SqliteStore(IndexStore):
                 opened.callback(os.close, opening.lock(path))
                 opened.callback(watch.close)
                 connect = opening.connector(path, vfs)
-                with closing(connect()) as db:
+                with closing(connect(opening.ONE_THREAD)) as db:
                     opening.migrate(db, opening.migrations())
                     forget_unused(db)
                     began = perf_counter()
