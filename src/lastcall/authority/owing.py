@@ -6,7 +6,7 @@ from lastcall.domain.client import Client, account_at
 from lastcall.domain.delivery import owed, owed_for_subject
 from lastcall.domain.logout import OfSubject, Revocation
 from lastcall.domain.session import Participant, Session
-from lastcall.domain.types import ClientId
+from lastcall.domain.types import ClientId, Instant
 from lastcall.ports import Env, Transaction
 
 
@@ -21,20 +21,11 @@ async def owe(
     """
     if not await tx.clients():
         return frozenset()
-    scope = revocation.scope
+    scope, now = revocation.scope, env.clock.now()
     always = await tx.clients(always=True)
     owing: set[ClientId] = set()
     for session in ended:
-        told: set[ClientId] = set()
-        for joined in session.participants:
-            client = await tx.client(joined.client)
-            if client is not None:
-                told.add(client.id)
-                await _add(tx, env, revocation, session, client, joined)
-        for client in always:
-            if client.id not in told:
-                told.add(client.id)
-                await _add(tx, env, revocation, session, client, None)
+        told = await _owe_for(tx, revocation, session, always, now)
         if not isinstance(scope, OfSubject) or session.subject == scope.subject:
             owing |= told
     return frozenset(owing)
@@ -62,17 +53,26 @@ async def owe_subject(
             await tx.add_delivery(owed_for_subject(revocation, subject.id, client, account, now))
 
 
-async def _add(
+async def _owe_for(
     tx: Transaction,
-    env: Env,
     revocation: Revocation,
     session: Session,
-    client: Client,
-    joined: Participant | None,
-) -> None:
-    subject = await tx.subject(session.subject)
-    listed = await tx.account_listed(client.id, session.subject)
-    account = joined.account if joined else ""
-    if subject is not None:
-        account = account_at(client, subject, joined, listed)
-    await tx.add_delivery(owed(revocation, session, client, joined, account, env.clock.now()))
+    always: Sequence[Client],
+    now: Instant,
+) -> set[ClientId]:
+    """One notice for each time a client was joined, and for those that are told all the same."""
+    joins: list[tuple[Client, Participant | None]] = []
+    for joined in session.participants:
+        client = await tx.client(joined.client)
+        if client is not None:
+            joins.append((client, joined))
+    told = {client.id for client, _ in joins}
+    joins += ((client, None) for client in always if client.id not in told)
+    subject = await tx.subject(session.subject) if joins else None
+    for client, participant in joins:
+        account = participant.account if participant else ""
+        if subject is not None:
+            listed = await tx.account_listed(client.id, subject.id)
+            account = account_at(client, subject, participant, listed)
+        await tx.add_delivery(owed(revocation, session, client, participant, account, now))
+    return {client.id for client, _ in joins}

@@ -1,7 +1,7 @@
 """The outbox of one tenant: its clients, what they are owed, and every try to tell them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from heapq import nsmallest
 from typing import TypeVar
 
@@ -30,48 +30,56 @@ class Outbox:
         self.accounts: dict[ClientId, dict[SubjectId, str]] = {}
         self.deliveries: dict[DeliveryId, Delivery] = {}
         self.groups: dict[Group, dict[DeliveryId, None]] = {}
-        self.tallies: dict[ReceiptId, Counter[tuple[ClientId, DeliveryState]]] = {}
+        self.tallies: dict[ReceiptId, dict[tuple[ClientId, DeliveryState], int]] = {}
         self.unsettled: Counter[ReceiptId] = Counter()
         self.attempts: dict[DeliveryId, tuple[Attempt, ...]] = {}
+        self._by_name: dict[bool, Sequence[Client]] = {}
         self._queue = queue
         self._depth = depth
 
     def place(self, before: OutboxFact | None, after: OutboxFact | None) -> None:
         """Take one row from `before` to `after`, like the methods of a shelf."""
-        for fact, present in ((before, False), (after, True)):
-            match fact:
-                case Delivery():
-                    self._delivery(fact, present=present)
-                case Attempt():
-                    self._attempt(fact, present=present)
-                case Client():
-                    self._client(fact, present=present)
-                case AccountName():
-                    self._account(fact, present=present)
-                case None:
-                    pass
-        one = before if after is None else after
-        if isinstance(one, Delivery):
-            if before is None or after is None:
-                self._group(one, present=after is not None)
-            due = None if after is None else ready_at(one)
-            self._queue.put((one.tenant, one.client), one.id, due)
+        match before, after:
+            case (Delivery() | None as was, Delivery() | None as will):
+                self._delivery(was, will)
+            case _:
+                self._row(before, present=False)
+                self._row(after, present=True)
 
-    def _delivery(self, one: Delivery, *, present: bool) -> None:
-        step = 1 if present else -1
-        if present:
-            self.deliveries[one.id] = one
-        else:
+    def _row(self, fact: OutboxFact | None, *, present: bool) -> None:
+        match fact:
+            case Attempt():
+                self._attempt(fact, present=present)
+            case Client():
+                self._client(fact, present=present)
+            case AccountName():
+                self._account(fact, present=present)
+
+    def _delivery(self, before: Delivery | None, after: Delivery | None) -> None:
+        """What it is counted as changes less often than it does."""
+        one = before if after is None else after
+        assert one is not None
+        if after is None:
             del self.deliveries[one.id]
+        else:
+            self.deliveries[one.id] = after
+        if before is None or after is None:
+            self._group(one, present=before is None)
+            self._count(one, 1 if before is None else -1)
+        elif _counts_as(before) != _counts_as(after):
+            self._count(before, -1)
+            self._count(after, 1)
+        due = None if after is None else ready_at(after)
+        self._queue.put((one.tenant, one.client), one.id, due)
+
+    def _count(self, one: Delivery, step: int) -> None:
         self._depth[one.state] += step
-        tally = self.tallies.get(one.receipt)
-        if tally is None:
-            tally = self.tallies[one.receipt] = Counter()
-        _count(tally, (one.client, one.state), step)
+        tally = self.tallies.setdefault(one.receipt, {})
+        _add(tally, (one.client, one.state), step)
         if not tally:
             del self.tallies[one.receipt]
         if one.next_at is not None:
-            _count(self.unsettled, one.receipt, step)
+            _add(self.unsettled, one.receipt, step)
 
     def _group(self, one: Delivery, *, present: bool) -> None:
         for group in _groups(one):
@@ -92,6 +100,7 @@ class Outbox:
             del self.attempts[one.delivery]
 
     def _client(self, one: Client, *, present: bool) -> None:
+        self._by_name.clear()
         if present:
             self.clients[one.id] = one
             self.client_names[one.name] = one.id
@@ -110,6 +119,14 @@ class Outbox:
             del listed[one.subject]
         if not listed:
             del self.accounts[one.client]
+
+    def by_name(self, *, always: bool) -> Sequence[Client]:
+        """Every logout asks; they hardly ever change."""
+        found = self._by_name.get(always)
+        if found is None:
+            clients = (self.always if always else self.clients).values()
+            found = self._by_name[always] = sorted(clients, key=_name)
+        return found
 
     def accounts_of(self, client: ClientId) -> list[AccountName]:
         listed = self.accounts.get(client, {})
@@ -154,10 +171,20 @@ def _groups(one: Delivery) -> tuple[Group, Group, Group]:
     return ("receipt", one.receipt), ("client", one.client), ("subject", one.subject)
 
 
-def _count(counter: Counter[T], key: T, step: int) -> None:
-    counter[key] += step
-    if not counter[key]:
-        del counter[key]
+def _counts_as(one: Delivery) -> tuple[DeliveryState, bool]:
+    return one.state, one.next_at is None
+
+
+def _add(counts: dict[T, int], key: T, step: int) -> None:
+    number = counts.get(key, 0) + step
+    if number:
+        counts[key] = number
+    else:
+        del counts[key]
+
+
+def _name(client: Client) -> str:
+    return client.name
 
 
 def _number(attempt: Attempt) -> int:

@@ -21,9 +21,7 @@ class OutboxRows(Changes):
         return None if found is None else self._shelf.outbox.clients[found]
 
     async def clients(self, *, always: bool = False) -> Sequence[Client]:
-        outbox = self._shelf.outbox
-        found = outbox.always if always else outbox.clients
-        return sorted(found.values(), key=lambda client: client.name)
+        return self._shelf.outbox.by_name(always=always)
 
     async def put_client(self, client: Client) -> None:
         self._own(client.tenant)

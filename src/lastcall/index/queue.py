@@ -22,7 +22,7 @@ class Line(Generic[K]):
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, K]] = []
-        self._entries: dict[K, int] = {}
+        self._entries: dict[K, tuple[int, int, K]] = {}
         self._numbers = count()
 
     def __len__(self) -> int:
@@ -33,14 +33,19 @@ class Line(Generic[K]):
         if at is None:
             self._entries.pop(thing, None)
         else:
-            number = self._entries[thing] = next(self._numbers)
-            heappush(self._heap, (at, number, thing))
+            entry = self._entries[thing] = (at, next(self._numbers), thing)
+            heappush(self._heap, entry)
         if len(self._heap) > 2 * len(self._entries) + SLACK:
             self._heap = [entry for entry in self._heap if self._holds(entry)]
             heapify(self._heap)
 
     def _holds(self, entry: tuple[int, int, K]) -> bool:
-        return self._entries.get(entry[2]) == entry[1]
+        return self._entries.get(entry[2]) is entry
+
+    def at(self, thing: K) -> int | None:
+        """When it is due; None for what is not in line."""
+        entry = self._entries.get(thing)
+        return None if entry is None else entry[0]
 
     def first(self, skip: Callable[[K], bool] | None = None) -> int | None:
         """When the first thing that is not to be skipped is due."""
@@ -88,10 +93,11 @@ class Queue(Generic[L, K]):
         found.put(thing, at)
         if line in self._ring:
             return
-        if len(found):
-            self._waiting.put(line, found.first())
-        else:
+        first = found.first()
+        if first is None:
             self._drop(line)
+        elif first != self._waiting.at(line):
+            self._waiting.put(line, first)
 
     def _drop(self, line: L) -> None:
         del self._lines[line]

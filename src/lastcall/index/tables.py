@@ -173,7 +173,7 @@ def _as(kind: type[F], fact: Fact | None) -> F | None:
 
 
 def _outbox(fact: Fact | None) -> OutboxFact | None:
-    if fact is None or isinstance(fact, Delivery | Attempt | Client | AccountName):
+    if fact is None or isinstance(fact, OutboxFact):
         return fact
     raise TypeError(f"a {type(fact).__name__} in the outbox")
 
