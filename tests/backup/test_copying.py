@@ -43,30 +43,36 @@ async def test_it_is_of_one_moment_under_load(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     store = await SqliteStore.open(path, checkpoint_pages=20)
     await fill(store, 200)
-    acknowledged, slowest, going = 0, 0.0, True
+    acknowledged, going = 0, True
 
     async def work(first: int) -> None:
-        nonlocal acknowledged, slowest
+        nonlocal acknowledged
         number = first
         while going:
-            began = time.perf_counter()
             async with store.transaction(TENANT) as tx:
                 await tx.add_session(a_session(number, TENANT, serial=await tx.next_serial()))
                 await tx.record(an_event("began", TENANT))
             async with store.transaction(TENANT) as tx:
                 await tx.end_session(SessionId(f"s{number}"), GONE)
                 await tx.record(an_event("ended", TENANT))
-            slowest = max(slowest, time.perf_counter() - began)
             acknowledged += 1
             number += 4
 
     workers = [asyncio.create_task(work(1_000 + first)) for first in range(4)]
     steps: list[str] = []
+
+    def wait_for_others(step: str) -> None:
+        """In the thread that copies: nobody who writes may wait for it."""
+        steps.append(step)
+        before, end = acknowledged, time.monotonic() + 60
+        while step == "some" and acknowledged == before:
+            assert time.monotonic() < end, "logouts wait for the copy"
+            time.sleep(0.001)
+
     for number in range(3):
         before = acknowledged
         to = tmp_path / f"backup{number}"
-        copied = await copy(SqliteBackups(path, pages=2, step=steps.append), to)
-        assert acknowledged > before, "nothing went on meanwhile"
+        copied = await copy(SqliteBackups(path, pages=2, step=wait_for_others), to)
         assert list(examine(to / "lastcall.db", copied))
         assert copied.rows["audit"] >= 2 * before, "what was acknowledged is in it"
         with_ends = apsw.Connection(f"file:{to / 'lastcall.db'}?immutable=1", 0x41)
@@ -77,7 +83,6 @@ async def test_it_is_of_one_moment_under_load(tmp_path: Path) -> None:
     await asyncio.gather(*workers)
     await store.close()
     assert steps.count("some") > 30
-    assert slowest < 2.0, "logouts waited for the copy"
 
 
 async def test_who_gives_up_leaves_nothing(tmp_path: Path) -> None:

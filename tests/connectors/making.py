@@ -17,7 +17,7 @@ from lastcall.domain.types import (
 from lastcall.outward import Notice, Target
 from tests.fakes import EPOCH
 
-TIMEOUT = Duration(2_000)
+TIMEOUT = Duration(30_000)
 
 
 def notice(**more: Any) -> Notice:

@@ -1,7 +1,5 @@
 """OpenID Connect Back-Channel Logout 1.0, errata set 1; the tests are named for its clauses."""
 
-import asyncio
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,19 +8,17 @@ import pytest
 from lastcall.connectors.backchannel import EVENT, Backchannel
 from lastcall.domain.client import Naming
 from lastcall.domain.delivery import Outcome
-from lastcall.domain.types import Duration
 from lastcall.egress import HttpEgress
-from lastcall.outward import Target
-from tests.connectors.making import notice, target
+from lastcall.outward import NoAnswer, Target
+from tests.connectors.making import TIMEOUT, notice, target
 from tests.connectors.receivers import (
     Application,
-    Exchange,
     Seen,
     answers,
-    hangs,
     loses_the_answer,
     receiver,
 )
+from tests.connectors.vendors.script import Script, said
 from tests.contract.connector import ConnectorContract
 from tests.contract.signer import decoded
 from tests.fakes import EPOCH, FakeSigner
@@ -243,19 +239,16 @@ async def test_a_probe_may_tell_what_a_lost_answer_does_not(connector: Backchann
     assert (told.outcome, told.dead) == (Outcome.UNKNOWN, True)
 
 
-async def test_a_probe_has_only_the_time_that_is_left(connector: Backchannel) -> None:
-    async def slow(exchange: Exchange) -> None:
-        await asyncio.sleep(1.5)
-        await exchange.reply(200)
-
-    async with receiver(slow) as there, receiver(hangs) as probe:
-        settings = {"probe_url": probe.url("/s")}
-        began = time.monotonic()
-        told = await connector.tell(
-            whom(there.url("/bcl"), settings=settings, timeout=Duration(2_000)), notice()
-        )
-        assert time.monotonic() - began < 3.2
+async def test_a_probe_has_only_the_time_that_is_left(signer: FakeSigner) -> None:
+    slow = Script([said(200, took=300), NoAnswer("timeout", sent=True)])
+    settings = {"probe_url": "http://rp.example/s"}
+    told = await Backchannel(slow, signer).tell(
+        whom("http://rp.example", settings=settings), notice()
+    )
     assert (told.outcome, told.dead) == (Outcome.DONE, None)
+    whole, probe = (one.within for one in slow.asked)
+    assert whole == TIMEOUT
+    assert probe <= TIMEOUT - 300
 
 
 def test_placeholders_nobody_knows_are_named(connector: Backchannel) -> None:

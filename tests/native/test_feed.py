@@ -54,7 +54,7 @@ async def follow(client: Client, last: str = "", by: str = WIKI) -> Reply:
 
 async def following(reply: Reply) -> list[dict[str, Any]]:
     assert reply.stream is not None
-    return events(await asyncio.wait_for(anext(reply.stream), 10))
+    return events(await asyncio.wait_for(anext(reply.stream), 60))
 
 
 async def introspect(client: Client, token: str, at: str = "", **more: str) -> Reply:
@@ -189,7 +189,7 @@ async def test_who_was_away_for_long_is_told_in_pieces() -> None:
     told: list[dict[str, Any]] = []
     sizes = []
     while not told or told[-1].get("id") != "e:3002":
-        piece = await asyncio.wait_for(anext(reply.stream), 10)
+        piece = await asyncio.wait_for(anext(reply.stream), 60)
         sizes.append(len(piece))
         told += events(piece)
     assert max(sizes) < 256 * 1024 < sum(sizes)

@@ -57,7 +57,7 @@ async def test_waiting_for_the_end() -> None:
     waiting = asyncio.create_task(client.ask("GET", f"/v1/receipts/{ref}?wait=30", token=admin))
     await asyncio.sleep(0.01)
     await settle_all(client.world, ref, DeliveryState.ACKNOWLEDGED)
-    assert content(await asyncio.wait_for(waiting, 10))["finished"]
+    assert content(await asyncio.wait_for(waiting, 60))["finished"]
 
 
 async def test_an_unfinished_receipt_is_not_signed() -> None:

@@ -136,17 +136,17 @@ async def test_a_look_that_is_not_answered_takes_nothing_back(name: str) -> None
 async def test_all_requests_together_keep_to_the_time(name: str) -> None:
     slow = said(200, YES[name].body, took=150)
     script = Script([slow])
-    came = await made(name, script).tell(aim(name, timeout=Duration(200)), word(name))
+    came = await made(name, script).tell(aim(name, timeout=Duration(30_000)), word(name))
     assert came.outcome is Outcome.DONE
     first, *rest = script.asked
-    assert 190 <= first.within <= 200
-    assert all(one.within <= 50 for one in rest)
+    assert 20_000 < first.within <= 30_000
+    assert all(one.within <= 30_000 - 150 for one in rest)
 
 
 @every
 async def test_no_time_left_for_a_look(name: str) -> None:
-    script = Script([said(200, YES[name].body, took=40)])
-    came = await made(name, script).tell(aim(name, timeout=Duration(30)), word(name))
+    script = Script([said(200, YES[name].body, took=450)])
+    came = await made(name, script).tell(aim(name, timeout=Duration(400)), word(name))
     assert (came.outcome, came.dead, len(script.asked)) == (Outcome.DONE, None, 1)
 
 

@@ -178,7 +178,7 @@ async def test_a_list_that_hangs_keeps_nobody_from_being_logged_out() -> None:
     way = HttpEgress(look_up=Names())
     async with receiver(behave) as there:
         settings = {"url": there.url(""), "user_id": "u-1"}
-        aim = target("rocketchat", settings, PAT, timeout=Duration(400))
+        aim = target("rocketchat", settings, PAT, timeout=Duration(4_000))
         came = await CONNECTORS["rocketchat"](way, FakeSigner()).tell(aim, notice(sid=""))
     await way.close()
     assert (came.outcome, came.dead) == (Outcome.DONE, None)
