@@ -355,12 +355,16 @@ async def test_127_nothing_of_a_url_is_in_an_error() -> None:
 
 
 async def test_bytes_after_the_answer_do_not_reach_the_next_request(egress: HttpEgress) -> None:
+    smuggled = asyncio.Event()
+
     async def smuggles(exchange: Exchange) -> None:
         await exchange.reply(204 if exchange.number == 1 else 500)
         if exchange.number == 1:
             await exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            smuggled.set()
 
     async with receiver(smuggles) as there:
         await ask(egress, there.url())
+        await smuggled.wait()
         await asyncio.sleep(0.05)
         assert (await ask(egress, there.url())).status == 500
