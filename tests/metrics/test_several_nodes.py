@@ -1,6 +1,5 @@
 """What nodes on one PostgreSQL tell of each other."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -8,6 +7,8 @@ import pytest
 
 from lastcall.metrics import StoreWork
 from lastcall.stores.postgres import PostgresStore
+from tests.client.running import PATIENCE
+from tests.client.watching import until
 from tests.contract.postgres import a_node
 from tests.contract.rows import ANN, ONE, fill
 
@@ -35,18 +36,21 @@ async def test_how_far_nodes_are_from_one_another(
         assert ann is not None
         await tx.change_subject(replace(ann, name="changed"))
     await other.following.caught_up()
-    for _ in range(100):
-        if sum(writer.spreads.counts) and sum(follower.lags.counts):
-            break
-        await asyncio.sleep(0.02)
+    await until(
+        lambda: (
+            sum(writer.spreads.counts) >= 1
+            and sum(follower.lags.counts) == sum(writer.commits.counts) >= 2
+        )
+    )
     commits = sum(writer.commits.counts)
     assert 2 <= commits == sum(writer.sizes.counts) <= sum(writer.syncs.counts)
     assert sum(writer.turns.counts) >= commits
     assert sum(follower.lags.counts) == commits
     assert sum(writer.lags.counts) == 0
-    assert 0 <= follower.lags.total < 20
+    assert 0 <= follower.lags.total < PATIENCE
     assert sum(writer.spreads.counts) >= 1
-    assert 0 < writer.spreads.total < 20
+    assert 0 < writer.spreads.total < PATIENCE
+    await until(lambda: bool(other.condition().lease) and not other.condition().behind)
     condition = other.condition()
     assert (condition.backend, condition.nodes) == ("postgresql", 2)
     assert condition.mode in ("strict", "leased")
