@@ -1,9 +1,15 @@
 """What tests anywhere may ask for."""
 
 import gc
+import io
+import logging
+from collections.abc import Iterator
 
+import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
+from lastcall import logs
 from tests.postgres.fixtures import postgres, postgres_database, postgres_url
 
 __all__ = ["postgres", "postgres_database", "postgres_url"]
@@ -25,3 +31,18 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """What is logged while the test runs."""
+    stream = io.StringIO()
+    before = logging.getLogger().level
+    logs.configure("info", stream)
+    yield stream
+    for handler in list(logging.getLogger().handlers):
+        if isinstance(handler, logging.StreamHandler) and handler.stream is stream:
+            logging.getLogger().removeHandler(handler)
+    logging.getLogger().setLevel(before)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()

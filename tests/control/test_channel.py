@@ -1,6 +1,8 @@
 """The channel between an operator's command and the server."""
 
 import asyncio
+import io
+import json
 import socket
 import stat
 from collections.abc import AsyncIterator, Mapping
@@ -72,10 +74,27 @@ async def test_what_is_no_question(path: Path) -> None:
     assert b'"unreadable"' in await asyncio.to_thread(raw, b"")
 
 
-async def test_a_server_that_goes_away(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(StoreUnavailable):
+async def test_what_nobody_foresaw_is_said_and_logged(path: Path, logged: io.StringIO) -> None:
+    with pytest.raises(Refused, match="its log says where") as caught:
         await asked(path, "break")
-    assert "unforeseen" in caplog.text
+    assert caught.value.code == "error"
+    line = json.loads(logged.getvalue())
+    assert (line["operation"], line["error"]) == ("break", "RuntimeError")
+    assert "unforeseen" not in logged.getvalue()
+
+
+async def test_a_server_that_goes_away(tmp_path: Path) -> None:
+    def hang_up(listening: socket.socket) -> None:
+        with listening.accept()[0] as connection:
+            connection.recv(1_000)
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "sock"))
+        listening.listen()
+        gone = asyncio.create_task(asyncio.to_thread(hang_up, listening))
+        with pytest.raises(StoreUnavailable, match="went away"):
+            await asked(tmp_path / "sock", "echo")
+        await gone
 
 
 def test_nobody_there(tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ def test_every_error_at_once() -> None:
         ("[server\n", "line 1, column 8: not TOML: Expected ']' at the end of a table declaration"),
         ("a = 1\na = 2\nb = 3", "line 2, column 6: not TOML: Cannot overwrite a value"),
         ('a = "', "at the end: not TOML: Unterminated string"),
+        ("a = " + "9" * 5_000, "not TOML: a number is too long, or it is nested too deeply"),
+        ("a = " + "[" * 5_000, "not TOML: a number is too long, or it is nested too deeply"),
     ],
 )
 def test_what_is_not_toml(text: str, said: str) -> None:
@@ -65,7 +67,14 @@ def test_a_limit_may_be_set_in_part() -> None:
 
 @pytest.mark.parametrize(
     ("written", "milliseconds"),
-    [('"90s"', 90_000), ('"5m"', 300_000), ('"12h"', 43_200_000), ('"250ms"', 250), ("30", 30_000)],
+    [
+        ('"90s"', 90_000),
+        ('"5m"', 300_000),
+        ('"12h"', 43_200_000),
+        ('"250ms"', 250),
+        ("30", 30_000),
+        ('"1000000d"', 86_400_000_000_000),
+    ],
 )
 def test_durations(written: str, milliseconds: int) -> None:
     settings = reading(f"[tenants.default]\nstep_up_life = {written}\nwhen_full = 'refuse'")
@@ -73,7 +82,10 @@ def test_durations(written: str, milliseconds: int) -> None:
     assert settings.tenants["default"].when_full is WhenFull.REFUSE
 
 
-@pytest.mark.parametrize("written", ['"5"', '"-5m"', '"5 weeks"', "true", "1.5", "-1", '""'])
+@pytest.mark.parametrize(
+    "written",
+    ['"5"', '"-5m"', '"5 weeks"', "true", "1.5", "-1", '""', '"1000001d"', "9" * 14, "9" * 40],
+)
 def test_what_is_no_duration(written: str) -> None:
     text = f"[tenants.default]\nstep_up_life = {written}"
     if written == '"5"':

@@ -4,16 +4,19 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 
 from lastcall.control.accounts import BadLines
 from lastcall.control.records import Result
 from lastcall.domain.errors import AuthorityError, StoreUnavailable
+
+log = structlog.stdlib.get_logger("control")
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of one question."""
@@ -94,12 +97,24 @@ class Channel:
             _require_owner(peer)
             async with asyncio.timeout(SECONDS):
                 question = await _question(reader)
-            result = await self._answer(question.operation, question.parameters)
-            return msgspec.json.encode({"result": result})
+            return await self._result(question)
         except AuthorityError as error:
             said = refused(error)
-            body = {"code": said.code, "text": said.text, "problems": said.problems}
-            return msgspec.json.encode({"error": body})
+            return _no(said.code, said.text, said.problems)
+
+    async def _result(self, question: "Question") -> bytes:
+        try:
+            result = await self._answer(question.operation, question.parameters)
+            return msgspec.json.encode({"result": result})
+        except AuthorityError:
+            raise
+        except Exception as error:
+            log.error("operator's command failed", operation=question.operation, exc_info=error)
+            return _no("error", "the server failed at it, and its log says where")
+
+
+def _no(code: str, text: str, problems: Sequence[tuple[int, str]] = ()) -> bytes:
+    return msgspec.json.encode({"error": {"code": code, "text": text, "problems": problems}})
 
 
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

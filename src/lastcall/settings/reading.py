@@ -109,6 +109,8 @@ def read(
     except tomllib.TOMLDecodeError as error:
         message, _, place = str(error).removesuffix(")").partition(" (at ")
         _refuse(place.replace("end of document", "at the end"), f"not TOML: {message}")
+    except (ValueError, RecursionError):  # what the parser did not think of
+        _refuse("", "not TOML: a number is too long, or it is nested too deeply")
     reading = _Reading(lines=lines_of(text), base=base)
     for name in sorted(environ):
         if name.startswith(PREFIX):

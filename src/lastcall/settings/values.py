@@ -57,15 +57,19 @@ class NodeName(str):
     __slots__ = ()
 
 
+LONGEST_SPAN = 1_000_000 * UNITS["d"]
+"""Beyond it there are no dates any more."""
+
+
 def parse_span(value: object) -> Span:
     if isinstance(value, bool):
         raise ValueError
-    if isinstance(value, int) and value >= 0:
-        return Span(value * UNITS["s"])
-    found = re.fullmatch(r"(\d{1,12})\s*(ms|s|m|h|d)?", value) if isinstance(value, str) else None
-    if found is None:
+    text = f"{value}s" if isinstance(value, int) else value
+    found = re.fullmatch(r"(\d{1,15})\s*(ms|s|m|h|d)?", text) if isinstance(text, str) else None
+    span = int(found[1]) * UNITS[found[2] or "s"] if found else -1
+    if not 0 <= span <= LONGEST_SPAN:
         raise ValueError
-    return Span(int(found[1]) * UNITS[found[2] or "s"])
+    return Span(span)
 
 
 def show_span(milliseconds: int) -> str:
