@@ -109,7 +109,7 @@ class ConnectorContract(ABC):
             took = (time.monotonic() - began) * 1000
         late = took >= whom.client.timeout  # a busy machine may not hear of it in time
         assert there.seen or late
-        assert took < whom.client.timeout + 500
+        assert took < whom.client.timeout + 20_000
         if liar.reason:
             assert result.outcome in (Outcome.UNKNOWN, Outcome.RETRY)
         elif liar.statuses[0] in (302, 400):

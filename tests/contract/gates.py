@@ -106,6 +106,6 @@ async def turns(count: int = 20) -> None:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for what another thread does."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not holds():  # noqa: ASYNC110 - a thread or a disk tells nobody
             await asyncio.sleep(0.005)

@@ -42,9 +42,11 @@ async def emptied(url: str) -> None:
     await db.close()
 
 
-async def a_node(url: str, node: str = "a", lease: float = 2.0, **more: Any) -> PostgresStore:
-    """Where the database is, and how long it may take, is in `more` too."""
-    server = Server(url=url, connecting=2.0, answering=4.0)
+async def a_node(
+    url: str, node: str = "a", lease: float = 2.0, answering: float = 4.0, **more: Any
+) -> PostgresStore:
+    """`answering`: how many seconds the database may take for an answer."""
+    server = Server(url=url, connecting=2.0, answering=answering)
     return await open_store(server, Name(node=node, lease=lease), **more)
 
 
@@ -65,6 +67,12 @@ async def nodes_on(url: str, count: int = 3, **more: Any) -> AsyncIterator[list[
     finally:
         for store in opened:
             await store.close()
+
+
+async def written(db: Any) -> None:
+    """Return once the end of a session is in the database."""
+    while not await db.fetchval("SELECT 1 FROM sessions WHERE ended_at IS NOT NULL"):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
 
 
 def vanish(store: PostgresStore) -> None:
@@ -100,4 +108,7 @@ class TurnGate:
         self._way.set()
 
     async def settle(self) -> None:
+        """What can go on gets to the gate, if that is shut, or has to wait for what is there."""
+        if not self._way.is_set():
+            await asyncio.wait_for(self.waiting.wait(), 60)
         await asyncio.sleep(0.05)

@@ -106,4 +106,4 @@ def test_length_is_no_weapon(filler: str) -> None:
     start = time.process_time()
     for prefix in ("", "RC Mobile;", "Mozilla/5.0 (Linux; Android 4;"):
         device_of(prefix + filler * 100_000)
-    assert time.process_time() - start < 4
+    assert time.process_time() - start < 20, "were it quadratic, it would be hours"

@@ -69,6 +69,6 @@ async def test_who_waits_is_woken_by_any_progress() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     feed.publish(8, [])
-    await asyncio.wait_for(waiting, 1)
-    await asyncio.wait_for(feed.beyond(Position("e", 7)), 1)
+    await asyncio.wait_for(waiting, 30)
+    await asyncio.wait_for(feed.beyond(Position("e", 7)), 30)
     assert await feed.current() == Position("e", 8)

@@ -1,6 +1,5 @@
 """Codes by mail: where they go, what they say, and what never gets out when they fail."""
 
-import asyncio
 import email
 import logging
 import os
@@ -20,6 +19,7 @@ from lastcall.authenticators.mail import (
     smtp_mailer,
 )
 from tests.contract.authenticator import AT, MailerContract
+from tests.contract.gates import until
 from tests.contract.smtp import MailServer, certificate
 
 pytestmark = pytest.mark.slow
@@ -205,8 +205,8 @@ async def test_a_server_that_hangs_delays_nobody(caplog: pytest.LogCaptureFixtur
         mailer = smtp_mailer(target, SENDER)
         for _ in range(5):
             await mailer.send_code(TO, "emil", "123456", AT)
-        assert caplog.text.count("could not be sent") < 4, "nobody waited until it was"
-        await mailer.close(patience=5)
+        assert caplog.text.count("could not be sent") < 5, "nobody waited until it was"
+        await mailer.close(patience=60)
     assert caplog.text.count("could not be sent") == 5
 
 
@@ -232,17 +232,16 @@ async def test_a_full_queue_drops_and_says_so(
 async def test_closing_waits_so_long_and_no_longer(caplog: pytest.LogCaptureFixture) -> None:
     server = MailServer(hangs=True)
     async with await server.start():
-        target = SmtpServer(host="127.0.0.1", port=server.port, timeout=20.0)
+        target = SmtpServer(host="127.0.0.1", port=server.port, timeout=60.0)
         mailer = smtp_mailer(target, SENDER)
         for _ in range(4):
             await mailer.send_code(TO, "emil", "123456", AT)
         start = time.perf_counter()
         await mailer.close(patience=0.1)
-        assert time.perf_counter() - start < 10
+        assert time.perf_counter() - start < 30
         assert "4 mails were dropped" in caplog.text
         await mailer.send_code(TO, "emil", "123456", AT)
-        await asyncio.sleep(0.05)
-    assert "RuntimeError" in caplog.text
+        await until(lambda: "RuntimeError" in caplog.text)
 
 
 async def test_a_folder_that_cannot_be_written(

@@ -11,6 +11,7 @@ from lastcall.authenticators.password import Argon2Passwords
 from lastcall.domain.errors import Busy
 from lastcall.domain.token import digest_password
 from tests.contract.authenticator import PasswordsContract
+from tests.contract.gates import turns
 
 pytestmark = pytest.mark.slow
 
@@ -68,9 +69,10 @@ async def test_an_unknown_name_costs_what_a_known_one_does() -> None:
 
 
 async def timed(passwords: Argon2Passwords, encoded: str) -> float:
-    start = time.perf_counter()
+    """Of the processor: how long it takes says more about what else the machine does."""
+    start = time.process_time()
     assert not await passwords.verify(encoded, digest_password("wrong"))
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 async def test_what_finds_no_place_is_busy_and_told_when_to_return() -> None:
@@ -90,7 +92,7 @@ async def test_callers_that_go_away_leave_no_place_taken() -> None:
     passwords = dear(workers=1, queue=3)
     for _ in range(3):
         asked = [asyncio.create_task(passwords.hash(DIGEST)) for _ in range(4)]
-        await asyncio.sleep(0.01)
+        await turns()
         for task in asked:
             task.cancel()
         answers = await asyncio.gather(*asked, return_exceptions=True)
@@ -104,14 +106,12 @@ async def test_callers_that_go_away_leave_no_place_taken() -> None:
 async def test_the_loop_goes_on_during_a_storm() -> None:
     passwords = dear(workers=1, queue=20)
     storm = [asyncio.create_task(passwords.verify("", DIGEST)) for _ in range(12)]
-    lags = []
+    rounds = 0
     while not all(task.done() for task in storm):
-        start = time.perf_counter()
         await asyncio.sleep(0.001)
-        lags.append(time.perf_counter() - start)
+        rounds += 1
     passwords.close()
-    assert len(lags) > 20
-    assert statistics.median(lags) < 0.02
+    assert rounds > 2 * len(storm), "it did not stand still for as long as each of them takes"
 
 
 async def test_closed_it_takes_nothing_more() -> None:

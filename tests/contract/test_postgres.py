@@ -1,7 +1,6 @@
 """The PostgreSQL store keeps the contract, alone and beside other nodes on one database."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -15,11 +14,17 @@ from lastcall.domain.errors import Invalid, StoreUnavailable
 from lastcall.domain.logout import OfTenant
 from lastcall.domain.types import ReceiptId, SessionId
 from lastcall.index import IndexStore
-from lastcall.ports.reading import MustWait
 from lastcall.stores.postgres import NameTaken, NotShared, RolledBack, SchemaWrong
 from tests.contract.changes import add, do, fill_with_everything, finds
 from tests.contract.gates import until
-from tests.contract.postgres import TurnGate, a_node, nodes_on, shared_url, url, vanish
+from tests.contract.postgres import (
+    TurnGate,
+    a_node,
+    nodes_on,
+    shared_url,
+    url,
+    vanish,
+)
 from tests.contract.rows import (
     ANN,
     BOB,
@@ -51,7 +56,8 @@ class TestPostgresStore(StoreContract):
 
     @pytest.fixture
     async def store(self, gate: TurnGate, url: str) -> AsyncIterator[IndexStore]:
-        store = await a_node(url, step=gate)
+        # with a lease so long nobody is thrown out for having the turn while the gate is shut
+        store = await a_node(url, lease=30.0, answering=30.0, step=gate)
         yield store
         await store.close()
 
@@ -97,7 +103,7 @@ async def test_text_that_cannot_be_stored_is_refused_and_undone(url: str) -> Non
 
 
 async def test_two_nodes_do_not_share_a_name(url: str) -> None:
-    async with nodes_on(url, 1, lease=0.3):
+    async with nodes_on(url, 1, lease=8.0):
         with pytest.raises(NameTaken, match="another node is called a"):
             await a_node(url, lease=0.3)
     async with nodes_on(url, 1):
@@ -219,45 +225,6 @@ async def test_a_code_is_used_once(url: str) -> None:
         assert sum(await asyncio.gather(*(use(place) for place in range(30)))) == 1
 
 
-async def test_strict_waits_for_who_may_answer_and_no_longer(url: str) -> None:
-    async with nodes_on(url, lease=1.5) as nodes:
-        await fill(nodes[0], 3)
-        for store in nodes:
-            assert await finds(store, 1)
-        vanish(nodes[2])
-        began = time.monotonic()
-        ending = asyncio.create_task(do(nodes[0], lambda tx: tx.end_session(SessionId("s1"), GONE)))
-        await asyncio.sleep(0.1)
-        assert not ending.done()
-        assert isinstance(nodes[0].peek(token_of(1)), MustWait)
-        assert isinstance(nodes[1].peek(token_of(1)), MustWait), "others do not tell either"
-        await ending
-        assert time.monotonic() - began > 0.7
-        assert isinstance(nodes[2].peek(token_of(1)), MustWait), "it may not answer any more"
-        began = time.monotonic()
-        await do(nodes[0], lambda tx: tx.end_session(SessionId("s2"), GONE))
-        assert time.monotonic() - began < 1.2, "nobody is waited for twice"
-
-
-async def test_leased_does_not_wait(url: str) -> None:
-    async with nodes_on(url, 2, lease=60.0, strict=False) as [one, other]:
-        await fill(one, 1)
-        assert await finds(other, 1)
-        vanish(other)
-        began = time.monotonic()
-        async with one.transaction(ONE) as tx:
-            revocation = a_revocation(await tx.next_serial())
-            await tx.add_revocation(revocation)
-        assert time.monotonic() - began < 30
-        async with one.transaction(ONE) as tx:
-            receipt = await tx.receipt(revocation.id)
-        assert receipt is not None
-        spread = one.spread(receipt)
-        assert spread.mode == "leased"
-        told = {node.node: (node.applied_at is not None, node.pending) for node in spread.nodes}
-        assert told == {"a": (True, False), "b": (False, True)}
-
-
 async def test_a_receipt_tells_when_each_node_had_applied_it(url: str) -> None:
     async with nodes_on(url) as nodes:
         await fill(nodes[0], 1)
@@ -273,7 +240,7 @@ async def test_a_receipt_tells_when_each_node_had_applied_it(url: str) -> None:
 
 
 async def test_one_leads_and_another_takes_over(url: str) -> None:
-    async with nodes_on(url, lease=0.6) as nodes:
+    async with nodes_on(url, lease=3.0) as nodes:
         await until(lambda: [store.leads for store in nodes] == [True, False, False])
         vanish(nodes[0])
         await until(lambda: nodes[1].leads)
@@ -354,7 +321,7 @@ async def test_who_waits_for_an_unclear_commit_is_told_when_it_cannot_be_looked_
             return await execute(sql, *values, **options)
 
         one.turns.db = Breaking(db, breaking)  # type: ignore[assignment]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             with pytest.raises(StoreUnavailable):
                 await do(one, lambda tx: tx.end_session(SessionId("s1"), GONE))
         await until(lambda: bool(told))

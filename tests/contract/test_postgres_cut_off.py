@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import pytest
 
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.types import SessionId
+from lastcall.ports import Found
 from lastcall.stores.postgres import Server
 from lastcall.stores.postgres.connecting import connect_soon
 from lastcall.stores.postgres.loading import load
@@ -22,10 +24,14 @@ __all__ = ["shared_url", "url"]
 
 pytestmark = pytest.mark.slow
 
+T = TypeVar("T")
+
 LEASE = 1.0
-FIRST, AT_ONCE, BACK = 3.0, 0.05, 20.0
-"""Seconds for the first refusal, which the database may take longer for, for one of those that
-follow, and until there is an answer again at the latest, on a machine that has much to do."""
+PATIENT = 120.0
+"""Seconds that the database may take for an answer, which nobody may wait for."""
+FIRST, AT_ONCE, BACK = 30.0, 0.05, 60.0
+"""Seconds for the first refusal, for most of those that follow, and until there is an answer again
+at the latest, on a machine that has much to do."""
 
 
 @pytest.fixture
@@ -42,6 +48,17 @@ async def refused(ask: Callable[[], Awaitable[object]]) -> float:
     return time.monotonic() - began
 
 
+async def at_last(act: Callable[[], Awaitable[T]]) -> T:
+    """What comes of it once it is not refused any more."""
+    began = time.monotonic()
+    while True:
+        try:
+            return await act()
+        except StoreUnavailable:
+            assert time.monotonic() - began < BACK
+            await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize("fault", [Fault.HOLD, Fault.DROP, Fault.CUT, Fault.HOLD_ANSWERS])
 async def test_who_is_cut_off_refuses_at_once(url: str, wires: Network, fault: Fault) -> None:
     at = urlsplit(url)
@@ -50,9 +67,9 @@ async def test_who_is_cut_off_refuses_at_once(url: str, wires: Network, fault: F
     async with nodes_on(url, 1, lease=LEASE) as [other]:
         await fill(other, 2)
         through = url.replace(f":{at.port}", f":{proxy.port}")
-        island = await a_node(through, "island", lease=LEASE)
+        island = await a_node(through, "island", lease=LEASE, answering=PATIENT)
 
-        def ask() -> Awaitable[object]:
+        def ask() -> Awaitable[Found | None]:
             return island.find(token_of(1))
 
         async def write() -> None:
@@ -62,7 +79,7 @@ async def test_who_is_cut_off_refuses_at_once(url: str, wires: Network, fault: F
         proxy.set(fault)
         unknown = [refused(lambda: island.find(token_of(9))) for _ in range(20)]
         assert max(await asyncio.gather(*unknown)) < FIRST
-        await do(other, lambda tx: tx.end_session(SessionId("s1"), GONE))
+        await at_last(lambda: do(other, lambda tx: tx.end_session(SessionId("s1"), GONE)))
         await until(lambda: not island.following.fresh)
         assert await refused(ask) < FIRST
         await until(lambda: island.following.cut_off)
@@ -73,16 +90,10 @@ async def test_who_is_cut_off_refuses_at_once(url: str, wires: Network, fault: F
         assert sorted(took)[len(took) // 2] < AT_ONCE
 
         proxy.heal()
-        healed = time.monotonic()
-        found = None
-        while found is None:
-            assert time.monotonic() - healed < BACK
-            try:
-                found = await island.find(token_of(1))
-            except StoreUnavailable:
-                await asyncio.sleep(0.01)
+        found = await at_last(ask)
+        assert found is not None
         assert found.session.ended is not None, "it was ended while nobody could say so here"
-        await write()
+        await at_last(write)
         await island.close()
 
 
@@ -110,7 +121,7 @@ async def test_an_attempt_to_connect_that_goes_astray_is_not_waited_for(url: str
         port = server.sockets[0].getsockname()[1]
         began = time.monotonic()
         astray = url.replace(f":{at.port}", f":{port}")
-        db = await connect_soon(Server(url=astray, connecting=60.0), "tries")
+        db = await connect_soon(Server(url=astray, connecting=PATIENT), "tries")
         assert time.monotonic() - began < BACK
         assert await db.fetchval("SELECT 1") == 1
         await until(lambda: lost == [True])
@@ -126,15 +137,15 @@ async def test_who_waits_for_a_turn_when_the_way_is_cut_is_told_at_once(
     async with nodes_on(url, 1, lease=LEASE) as [other]:
         await fill(other, 9)
         through = url.replace(f":{at.port}", f":{proxy.port}")
-        island = await a_node(through, "island", lease=LEASE)
+        island = await a_node(through, "island", lease=LEASE, answering=PATIENT)
 
         async def write(number: int) -> None:
             await do(island, lambda tx: tx.end_session(SessionId(f"s{number}"), GONE))
 
-        await write(1)
+        await at_last(lambda: write(1))
         proxy.set(Fault.HOLD)
         writes = [refused(lambda number=number: write(number)) for number in range(2, 8)]  # type: ignore[misc]
-        assert max(await asyncio.gather(*writes)) < 2 * FIRST
+        assert max(await asyncio.gather(*writes)) < FIRST
         proxy.heal()
         await island.close()
 
@@ -155,10 +166,9 @@ async def test_who_reads_the_audit_log_when_the_way_is_cut_is_told_in_time(
                 proxy.set(Fault.HOLD)
                 await tx.records()
 
-        assert await refused(read) < 30
+        assert await refused(read) < 60
         proxy.heal()
-        await until(lambda: not island.following.silent)
-        await do(island, lambda tx: tx.end_session(SessionId("s1"), GONE))
+        await at_last(lambda: do(island, lambda tx: tx.end_session(SessionId("s1"), GONE)))
         await island.close()
 
 
@@ -174,7 +184,7 @@ async def test_who_reads_everything_when_the_way_is_cut_gives_up_in_time(
     db = await connect_soon(Server(url=through), "tries")
     assert (await load(db)).seq == one.position
     proxy.set(Fault.HOLD)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         with pytest.raises(TimeoutError):
             await load(db, within=0.5)
     assert db.is_closed()

@@ -118,8 +118,8 @@ async def test_an_address_that_leads_nowhere_is_named_without_its_password(wrong
 
 
 async def test_a_step_may_take_longer_than_an_answer(postgres_url: str) -> None:
-    db = await connect(Server(url=postgres_url, answering=0.5), "test")
-    slow = Step(version=1, readable_by=1, sql="SELECT pg_sleep(0.9)")
+    db = await connect(Server(url=postgres_url, answering=2.0), "test")
+    slow = Step(version=1, readable_by=1, sql="SELECT pg_sleep(2.5)")
     assert await migrate(db, [slow]) == [1]
     await db.close()
 
@@ -196,8 +196,12 @@ async def test_declaring_it_restored_waits_for_the_leases_there_are(url: str) ->
         began = time.monotonic()
         declared = await a_node(url, "guest", accept_rollback=True)
         assert isinstance(other.peek(token_of(1)), MustWait)
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
         await declared.close()
+
+
+WAITS = """SELECT 1 FROM pg_stat_activity
+WHERE wait_event_type = 'Lock' AND application_name = 'lastcall guest starts'"""
 
 
 async def test_declaring_it_restored_is_refused_while_somebody_writes(url: str) -> None:
@@ -206,15 +210,18 @@ async def test_declaring_it_restored_is_refused_while_somebody_writes(url: str) 
         await fill(one, 1)
         async with connected(url) as db:
             await db.execute("BEGIN; UPDATE feed_head SET seq = seq + 1")
-            declaring = asyncio.create_task(a_node(url, "guest", accept_rollback=True))
-            await asyncio.sleep(0.7)
+            declaring = asyncio.create_task(
+                a_node(url, "guest", answering=60.0, accept_rollback=True)
+            )
+            while not await db.fetchval(WAITS):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
             await db.execute("COMMIT")
         with pytest.raises(StoreUnavailable, match="stop all nodes"):
             await declaring
 
 
 async def test_a_step_that_a_running_node_cannot_work_with_is_not_taken(url: str) -> None:
-    async with nodes_on(url, 1, lease=1.0) as [one]:
+    async with nodes_on(url, 1, lease=30.0) as [one]:
         await fill(one, 1)
         newer = [*schema.steps(), Step(version=2, readable_by=2, sql="SELECT 1")]
         async with connected(url) as db:

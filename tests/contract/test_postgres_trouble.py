@@ -6,14 +6,16 @@ import os
 import weakref
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from lastcall.domain.audit import Record
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.types import MINUTE, Instant, SessionId
-from lastcall.stores.postgres import RolledBack
+from lastcall.stores.postgres import RolledBack, SchemaWrong
 from lastcall.stores.postgres.reading import now
+from lastcall.stores.postgres.schema import Step, migrate, steps
 from tests.contract.changes import add, do
 from tests.contract.gates import until
 from tests.contract.postgres import TurnGate, a_node, connected, nodes_on, shared_url, url
@@ -179,3 +181,49 @@ async def test_reading_anew_leaves_nothing_of_the_old_in_memory(url: str) -> Non
             await store.reload(db)
         gc.collect()
         assert old() is None
+
+
+# --- a schema that goes on without a node ---
+
+
+NEWER = Step(version=2, readable_by=2, sql="SELECT 1")
+BACK = "DELETE FROM schema_versions WHERE version > 1"
+
+
+async def test_who_slept_through_a_step_that_it_cannot_work_with_stops(url: str) -> None:
+    """Its lease is over, so nobody waited for it; but it would have gone on where it was."""
+    asleep = await a_node(url, lease=30.0)
+    told: list[StoreUnavailable] = []
+    asleep.on_failure = told.append
+    async with connected(url) as db:
+        try:
+            await db.execute("UPDATE followers SET lease_until = '-infinity'")
+            await migrate(db, [*steps(), NEWER])
+            asleep.following.tell()
+            await until(lambda: bool(told))
+        finally:
+            await db.execute(BACK)
+    await asleep.close()
+
+
+async def test_who_reads_while_a_step_is_taken_that_it_cannot_work_with_does_not_start(
+    url: str,
+) -> None:
+    async with nodes_on(url, 1) as [store]:
+        await fill(store, 1)
+
+    async def taken() -> None:
+        async with connected(url) as db:
+            await migrate(db, [*steps(), NEWER])
+
+    def meanwhile(_done: int, _total: int) -> None:
+        operator = Thread(target=lambda: asyncio.run(taken()))
+        operator.start()
+        operator.join()
+
+    try:
+        with pytest.raises(SchemaWrong, match="schema 2"):
+            await a_node(url, progress=meanwhile)
+    finally:
+        async with connected(url) as db:
+            await db.execute(BACK)

@@ -51,7 +51,7 @@ async def test_they_are_written_by_themselves_and_go_on_being_gathered() -> None
     for one in some:
         uses.add(one)
     assert not written
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(written) < len(some):
             await asyncio.sleep(0.05)
             uses.add(some[0])

@@ -80,6 +80,15 @@ class Crowd:
         finally:
             self._back(line)
 
+    async def insist(self, node: Node, method: str, path: str, *more: Any, **named: Any) -> Reply:
+        """`ask`, again and again while the node says that it cannot tell now."""
+        end = time.monotonic() + PATIENCE
+        while (reply := await self.ask(node, method, path, *more, **named)).status == 503:
+            assert time.monotonic() < end, f"{node.name}: {reply.body!r}"
+            self.unclear[f"{method} refused"] += 1
+            await asyncio.sleep(0.1)
+        return reply
+
     def _line(self, node: Node) -> Line:
         """Raises `Unanswered` while a node is only just starting."""
         if not node.server.url:
@@ -96,11 +105,7 @@ class Crowd:
         Asked for again while the node says that it has no store that takes writes.
         """
         body = {"username": username, "password": PASSWORD, **more}
-        end = time.monotonic() + PATIENCE
-        while (reply := await self.ask(node, "POST", "/v1/login", body=body)).status == 503:
-            assert time.monotonic() < end, f"{node.name}: {reply.body!r}"
-            self.unclear["login refused"] += 1
-            await asyncio.sleep(0.1)
+        reply = await self.insist(node, "POST", "/v1/login", body=body)
         assert reply.status == 200, reply.body
         told = reply.json()
         one = One(told["token"], told["session"])
@@ -137,11 +142,13 @@ class Crowd:
     async def everywhere(self, one: One) -> list[bool | None]:
         return await asyncio.gather(*(self.check(node, one) for node in self.house.nodes))
 
-    async def told(self, one: One) -> list[bool | None]:
-        """What every node says once each can tell: on a busy machine a lease may run out."""
+    async def told(self, one: One, *nodes: Node, way: Ask = by_check) -> list[bool | None]:
+        """What these nodes say, or all, once each can tell: on a busy machine a lease may run
+        out."""
         end = time.monotonic() + PATIENCE
         while True:
-            answers = await self.everywhere(one)
+            asked = (self.check(node, one, way) for node in nodes or self.house.nodes)
+            answers = await asyncio.gather(*asked)
             if None not in answers or time.monotonic() > end:
                 return answers
             await asyncio.sleep(0.05)
@@ -150,14 +157,27 @@ class Crowd:
         """End it with its own token, then ask about it everywhere at once."""
         return await self.end(node, one, [one], aftermath, **body)
 
+    async def receipt(self, node: Node, id: str, by: One) -> Any:
+        """What the node shows of a logout once all is done and told, or else in the end."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            reply = await self.insist(node, "GET", f"/v1/receipts/{id}?wait=5", by.token)
+            shown = reply.json()
+            told = all(one["state"] == "acknowledged" for one in shown["deliveries"])
+            if (shown["complete"] and told) or time.monotonic() > end:
+                return shown
+
     async def out_at_last(self, node: Node, one: One, **body: Any) -> Answer:
         """Log out as people do: again and again until the node says that it is done.
 
         A node that can tell who is logged in may still be looking for a store that takes writes.
         """
+        return await self.end_at_last(node, one, [one], **body)
+
+    async def end_at_last(self, node: Node, by: One, ended: Sequence[One], **body: Any) -> Answer:
         end = time.monotonic() + PATIENCE
-        while (answer := await self.log_out(node, one, **body)) is Answer.LOST:
-            assert time.monotonic() < end, f"it cannot end: {one.said[-3:]}"
+        while (answer := await self.end(node, by, ended, **body)) is Answer.LOST:
+            assert time.monotonic() < end, f"it cannot end: {ended[0].said[-3:]}"
             await asyncio.sleep(0.1)
         return answer
 

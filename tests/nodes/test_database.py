@@ -2,12 +2,12 @@
 
 import asyncio
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.checker import Answer
@@ -19,8 +19,6 @@ from tests.nodes.test_processes import end_each, out_each
 from tests.postgres.cluster import (
     OWNER,
     Cluster,
-    binaries,
-    clean_environ,
     cluster,
     database,
     promote,
@@ -89,29 +87,55 @@ async def test_without_the_database_nothing_is_accepted_for_longer_than_the_leas
 async def test_others_take_every_connection_there_is(own: House) -> None:
     async with crowd(own) as people:
         mine = await known_everywhere(people, 12)
-        with ExitStack() as stack:
-            for _ in range(40):
-                stack.enter_context(occupied(own))
-            async with people.checking(per_node=2):
-                for node in own.nodes:
-                    node.proxy.reset()  # so that the nodes need new ones, and get none
-                await end_each(people, mine[:6], [0, 1, 2])
+        async with full(own), people.checking(per_node=2):
+            for node in own.nodes:
+                node.proxy.reset()  # so that the nodes need new ones, and others want them too
+            await end_each(people, mine[:6], [0, 1, 2])
         await until_sure(people, mine[6:7])
         for one in mine:
             await people.out_at_last(own.nodes[2], one)
             assert await people.told(one) == [False, False, False]
 
 
-def occupied(own: House) -> subprocess.Popen[bytes]:
-    """Somebody in the database who asks nothing, until standard input ends."""
-    words = [str(binaries() / "psql"), "-X", "-q", own.cluster.url(own.database)]
-    return subprocess.Popen(
-        words,
-        env=clean_environ(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+@asynccontextmanager
+async def full(own: House) -> AsyncIterator[None]:
+    """Others in the database, who ask nothing: whatever connection there is, one of them has it."""
+    refused, over = asyncio.Event(), asyncio.Event()
+
+    async def occupy() -> None:
+        while not over.is_set():
+            try:
+                db = await asyncpg.connect(own.cluster.url(own.database), timeout=PATIENCE)
+            except asyncpg.TooManyConnectionsError:
+                refused.set()
+                await asyncio.sleep(0.05)
+                continue
+            await over.wait()
+            db.terminate()
+
+    others = [asyncio.create_task(occupy()) for _ in range(40)]
+    try:
+        await asyncio.wait_for(refused.wait(), PATIENCE)
+        yield
+    finally:
+        over.set()
+        await asyncio.gather(*others)
+
+
+async def test_a_logout_that_was_refused_has_changed_nothing_and_is_good_the_next_time(
+    three: House,
+) -> None:
+    """Nodes that can tell who is logged in may be unable to write."""
+    async with crowd(three) as people:
+        (one,) = await known_everywhere(people, 1)
+        db = await asyncpg.connect(three.cluster.url(three.database))
+        async with db.transaction():
+            await db.execute("SELECT 1 FROM feed_head FOR UPDATE")
+            assert await people.log_out(three.nodes[1], one) is Answer.LOST
+            assert await people.told(one) == [True, True, True]
+        await db.close()
+        await people.out_at_last(three.nodes[1], one)
+        assert await people.told(one) == [False, False, False]
 
 
 async def test_a_standby_takes_over_amid_logouts(tmp_path: Path) -> None:

@@ -3,32 +3,35 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.checker import Answer
 from tests.nodes.crowd import crowd
 from tests.nodes.house import House, house
 from tests.nodes.proxy import Fault
 from tests.nodes.test_network import known_everywhere
-from tests.nodes.test_processes import end_each
+from tests.nodes.test_processes import out_each
 from tests.postgres.cluster import Cluster, database
 
 pytestmark = pytest.mark.fault
 
 LEASE = 2.0
+LONG = 60.0
+SOON = 45.0
+"""Seconds; whoever waits for a long lease to run out is found out on the slowest of machines."""
+
+
+def leased_to(lease: float) -> str:
+    return f'mode = "leased"\nlease = "{int(lease * 1000)}ms"'
 
 
 @pytest.fixture(scope="module")
 def leased_house(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("leased")
     with (
         database(postgres) as name,
-        house(
-            tmp_path_factory.mktemp("leased"),
-            postgres,
-            name,
-            store=f'mode = "leased"\nlease = "{int(LEASE * 1000)}ms"',
-        ) as made,
+        house(folder, postgres, name, store=leased_to(LEASE)) as made,
     ):
         yield made
 
@@ -40,6 +43,16 @@ def leased(leased_house: House) -> Iterator[House]:
     leased_house.mend()
 
 
+@pytest.fixture
+def long_leased(postgres: Cluster, tmp_path: Path) -> Iterator[House]:
+    with (
+        database(postgres) as name,
+        house(tmp_path, postgres, name, store=leased_to(LONG)) as made,
+    ):
+        yield made
+        made.mend()
+
+
 @pytest.mark.parametrize("fault", [Fault.HOLD, Fault.DROP, Fault.DEAF])
 async def test_who_is_cut_off_accepts_for_no_longer_than_the_lease(
     leased: House, fault: Fault
@@ -48,13 +61,8 @@ async def test_who_is_cut_off_accepts_for_no_longer_than_the_lease(
         mine = await known_everywhere(people, 12)
         async with people.checking(per_node=3):
             leased.nodes[2].proxy.set(fault)
-            took = []
             for number, one in enumerate(mine):
-                began = time.monotonic()
-                node = leased.nodes[number % 2]
-                assert await people.log_out(node, one, aftermath=False) is Answer.DONE
-                took.append(time.monotonic() - began)
-            assert sorted(took)[len(took) // 2] < LEASE / 2, "nobody is waited for"
+                await people.out_at_last(leased.nodes[number % 2], one, aftermath=False)
             await asyncio.sleep(LEASE)
             for one in mine:
                 assert True not in await people.everywhere(one)
@@ -66,7 +74,7 @@ async def test_who_is_stopped_accepts_nothing_once_the_lease_is_over(leased: Hou
         leased.nodes[2].freeze()
         await asyncio.gather(
             *(
-                people.log_out(leased.nodes[n % 2], one, aftermath=False)
+                people.out_at_last(leased.nodes[n % 2], one, aftermath=False)
                 for n, one in enumerate(mine)
             )
         )
@@ -77,15 +85,24 @@ async def test_who_is_stopped_accepts_nothing_once_the_lease_is_over(leased: Hou
         assert True not in await asyncio.gather(*late)
 
 
-async def test_all_is_well_and_everybody_knows_at_once(leased: House) -> None:
+async def test_nobody_is_waited_for(long_leased: House) -> None:
+    async with crowd(long_leased, slack=LONG) as people:
+        mine = await known_everywhere(people, 4)
+        long_leased.nodes[2].proxy.set(Fault.DROP)
+        began = time.monotonic()
+        for number, one in enumerate(mine):
+            await people.out_at_last(long_leased.nodes[number % 2], one, aftermath=False)
+        assert time.monotonic() - began < SOON
+
+
+async def test_all_is_well_and_everybody_knows_soon(long_leased: House) -> None:
     """The lease is a bound and not what it takes."""
-    async with crowd(leased, slack=LEASE) as people:
+    async with crowd(long_leased, slack=LONG) as people:
         mine = await known_everywhere(people, 30)
         async with people.checking(per_node=2):
-            await end_each(people, mine, [0, 1, 2])
-            late = []
+            await out_each(people, mine, [0, 1, 2])
+            answered = time.monotonic()
             for one in mine:
-                answered = max(call.heard for call in one.history if call.answer is Answer.DONE)
-                accepted = [call.asked for call in one.history if call.answer is Answer.LIVE]
-                late.append(max(accepted) - answered)
-        assert sorted(late)[len(late) // 2] < LEASE / 2
+                while await people.told(one) != [False, False, False]:
+                    assert time.monotonic() < answered + SOON, "it goes by the lease"
+                    await asyncio.sleep(0.02)

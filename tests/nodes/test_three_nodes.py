@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from tests.checker import Answer
-from tests.nodes.crowd import crowd
-from tests.nodes.house import LEASE, House, person
+from tests.nodes.asking import PATIENCE
+from tests.nodes.crowd import Crowd, crowd
+from tests.nodes.house import House, Node, person
 from tests.nodes.ways import EVERY_WAY
 
 pytestmark = pytest.mark.e2e
@@ -19,7 +22,7 @@ async def test_a_login_counts_everywhere_and_so_does_its_end(three: House) -> No
             one = await people.log_in(node, person(number))
             assert await people.told(one) == [True, True, True]
             elsewhere = three.nodes[number - 1]
-            assert await people.log_out(elsewhere, one) is Answer.DONE
+            await people.out_at_last(elsewhere, one)
             assert await people.told(one) == [False, False, False]
 
 
@@ -27,10 +30,12 @@ async def test_every_way_to_ask_says_the_same(three: House) -> None:
     async with crowd(three) as people:
         one, other = [await people.log_in(three.nodes[0], person(1)) for _ in range(2)]
         for node in three.nodes:
-            assert [await people.check(node, one, way) for way in EVERY_WAY] == [True] * 6
-        assert await people.log_out(three.nodes[1], one) is Answer.DONE
+            told = [await people.told(one, node, way=way) for way in EVERY_WAY]
+            assert told == [[True]] * len(EVERY_WAY)
+        await people.out_at_last(three.nodes[1], one)
         for node in three.nodes:
-            assert [await people.check(node, one, way) for way in EVERY_WAY] == [False] * 6
+            told = [await people.told(one, node, way=way) for way in EVERY_WAY]
+            assert told == [[False]] * len(EVERY_WAY)
         assert await people.told(other) == [True, True, True]
 
 
@@ -39,8 +44,7 @@ async def test_nobody_elses_session_ends(three: House) -> None:
         mine = await people.log_in_all(6, person(2))
         theirs = await people.log_in_all(3, person(3))
         scope = {"kind": "others"}
-        answer = await people.end(three.nodes[2], mine[0], mine[1:], scope=scope)
-        assert answer is Answer.DONE
+        await people.end_at_last(three.nodes[2], mine[0], mine[1:], scope=scope)
         for one in (mine[0], *theirs):
             assert await people.told(one) == [True, True, True]
         for one in mine[1:]:
@@ -80,22 +84,36 @@ async def test_an_account_made_or_changed_at_one_node_is_so_at_all(three: House)
             assert await people.told(one) == [False, False, False]
         old = {"username": "newcomer", "password": "Correct_horse_1"}
         for node in three.nodes:
-            assert (await people.ask(node, "POST", "/v1/login", body=old)).status == 401
+            assert (await people.insist(node, "POST", "/v1/login", body=old)).status == 401
             await people.log_in(node, "newcomer", password="Another_horse_2")
 
 
 async def test_every_node_tells_its_mode_and_the_receipt_when_each_knew(three: House) -> None:
     async with crowd(three) as people:
-        await asyncio.sleep(LEASE / 2)  # so that each has heard of the others
         for node in three.nodes:
-            ready = (await people.ask(node, "GET", "/readyz")).json()
-            assert (ready["mode"], ready["nodes"]) == ("strict", 3), ready
+            ready = await shown(people, node, "/readyz", "", lambda told: told.get("nodes") == 3)
+            assert ready["mode"] == "strict"
         admin = await people.log_in(three.nodes[0], "admin")
         one = await people.log_in(three.nodes[0], person(6))
-        reply = await people.ask(three.nodes[1], "POST", "/v1/logout", one.token, body={})
-        receipt = reply.json()["id"]
+        reply = await people.insist(three.nodes[1], "POST", "/v1/logout", one.token, body={})
+        path = f"/v1/receipts/{reply.json()['id']}"
+
+        def applied(receipt: Any) -> bool:
+            rows = receipt["nodes"]
+            return len({row["node"] for row in rows}) == 3 and all(
+                row["applied_at"] for row in rows
+            )
+
         for node in three.nodes:
-            path = f"/v1/receipts/{receipt}"
-            told = (await people.ask(node, "GET", path, admin.token)).json()["nodes"]
-            assert len({row["node"] for row in told}) == 3, told
-            assert all(row["applied_at"] for row in told), told
+            await shown(people, node, path, admin.token, applied)
+
+
+async def shown(
+    people: Crowd, node: Node, path: str, token: str, holds: Callable[[Any], bool]
+) -> Any:
+    """What the node shows, once that is so: a node hears of the others soon, not at once."""
+    end = time.monotonic() + PATIENCE
+    while not holds(told := (await people.insist(node, "GET", path, token)).json()):
+        assert time.monotonic() < end, told
+        await asyncio.sleep(0.05)
+    return told

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.ports import free_port
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds for a server to answer, or to end."""
 ADMIN = "admin"
 """Superuser, trusted on the socket of the server only."""

@@ -40,7 +40,7 @@ async def test_a_paused_server_keeps_its_connections_and_answers_nothing() -> No
         with pytest.raises(TimeoutError):
             await connection.fetchval("SELECT 1", timeout=0.2)
         server.resume()
-        await connection.close(timeout=5)
+        await connection.close(timeout=60)
 
 
 def test_a_standby_has_applied_what_was_committed_and_takes_over() -> None:

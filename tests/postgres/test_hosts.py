@@ -33,9 +33,9 @@ def two() -> Iterator[Two]:
         yield Two(first, second, name)
 
 
-async def port_of(url: str, connecting: float = 60.0) -> int:
+async def port_of(url: str, connecting: float = 300.0) -> int:
     """Of the server that was connected to, which takes writes."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         db = await connect(Server(url=url, connecting=connecting), "tries")
     assert await db.fetchval("SHOW transaction_read_only") == "off"
     port = await db.fetchval("SHOW port")
