@@ -24,7 +24,7 @@ def killed_at(step: str, path: Path, verb: str) -> list[str]:
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
@@ -60,7 +60,7 @@ async def test_a_process_that_is_left_alone_finishes(tmp_path: Path) -> None:
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
     assert done.stdout.split() == ["started", "seen", "ended", "answered", "closed"]

@@ -25,7 +25,7 @@ def run(path: Path, fail: str) -> int:
         env={**os.environ, "FAIL": fail},
         cwd=Path(__file__).parents[2],
         capture_output=True,
-        timeout=60,
+        timeout=180,
         check=False,
     ).returncode
 

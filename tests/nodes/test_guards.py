@@ -114,7 +114,7 @@ async def test_an_application_before_several_nodes(three: House, way: Proxy, kin
     async with crowd(three) as people, guarded(kind, way) as wiki:
 
         async def says(one: One, status: int) -> None:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while await asyncio.to_thread(wiki.me, one.token) != status:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
 
