@@ -208,12 +208,12 @@ async def test_declaring_it_restored_is_refused_while_somebody_writes(url: str) 
     """What a node writes between the reading and the new epoch would be lost, or escape it."""
     async with nodes_on(url, 1) as [one]:
         await fill(one, 1)
-        async with connected(url) as db:
+        async with connected(url) as db, connected(url) as watcher:  # one sees its first look again
             await db.execute("BEGIN; UPDATE feed_head SET seq = seq + 1")
             declaring = asyncio.create_task(
                 a_node(url, "guest", answering=60.0, accept_rollback=True)
             )
-            while not await db.fetchval(WAITS):  # noqa: ASYNC110
+            while not await watcher.fetchval(WAITS):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             await db.execute("COMMIT")
         with pytest.raises(StoreUnavailable, match="stop all nodes"):
