@@ -18,7 +18,7 @@ pytestmark = pytest.mark.fault
 
 LEASE = 2.0
 LONG = 60.0
-SOON = 45.0
+SOON = 30.0
 """Seconds; whoever waits for a long lease to run out is found out on the slowest of machines."""
 
 
