@@ -359,7 +359,7 @@ class Following:
     def _replaced(self) -> NameTaken:
         return NameTaken(
             f"this node's place is taken: by another one called {self.name.node}, or because the"
-            " database was declared restored"
+            " database was declared restored, or migrated beyond what this version can use"
         )
 
     def _notified(self, _db: object, _pid: int, _channel: str, text: str) -> None:

@@ -108,6 +108,7 @@ async def open_store(
         else:
             await compare(db, loaded, watch.read() if watch is not None else None)
         await register(db, name, loaded.seq, len(schema.steps()))
+        await schema.check(db)  # from here on a step that leaves this node behind removes its place
         offset = await _offset(db)
     except TROUBLE as error:
         raise _refused(error, f"{server.shown} cannot be opened") from error

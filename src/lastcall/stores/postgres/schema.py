@@ -27,6 +27,9 @@ READABLE = re.compile(r"-- readable by: (\d+)\n")
 
 RUNNING = "SELECT min(version) FROM followers WHERE lease_until > clock_timestamp()"
 
+LEFT_BEHIND = "DELETE FROM followers WHERE version < $1"
+"""Of nodes that sleep, or are just starting: they find their place taken, and stop."""
+
 VERSIONS = """
 CREATE TABLE IF NOT EXISTS schema_versions (
     version     integer PRIMARY KEY,
@@ -123,4 +126,6 @@ async def migrate(db: Db, known: Sequence[Step] | None = None) -> Sequence[int]:
                 step.version,
                 step.readable_by,
             )
+        if version and missing:
+            await db.execute(LEFT_BEHIND, max(step.readable_by for step in missing))
     return [step.version for step in missing]
