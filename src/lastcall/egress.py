@@ -33,6 +33,9 @@ NAME_SECONDS = 10
 LOOKERS = 32
 """Look-ups at once; the system's resolver blocks a thread for each."""
 
+UNTYPED = ("Content-Type",)
+"""What is not to be said of a body that is not there."""
+
 LookUp = Callable[[str], Awaitable[Sequence[str]]]
 """A host's addresses, as the names say now. Raises `OSError`."""
 
@@ -125,7 +128,6 @@ class HttpEgress:
                 auto_decompress=False,
                 read_bufsize=MOST_OF_A_BODY,
                 headers={"User-Agent": "Lastcall", "Accept-Encoding": "identity"},
-                skip_auto_headers=("Content-Type",),
             )
             for private, connector in self._connectors.items()
         }
@@ -172,6 +174,7 @@ class HttpEgress:
             _url(where),
             headers=headers,
             data=body or None,
+            skip_auto_headers=None if body else UNTYPED,
             allow_redirects=False,
             timeout=_patience(within),
         ) as response:

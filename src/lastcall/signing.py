@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -142,10 +143,18 @@ def _signed(key: SigningKey, typ: str, claims: Mapping[str, object]) -> str:
 
     Not by `jws.serialize_compact`, which warns of "EdDSA", the name receivers know (RFC 9864).
     """
-    header = {"typ": typ, "alg": key.alg, "kid": key.kid}
-    signed = b".".join(urlsafe_b64encode(msgspec.json.encode(one)) for one in (header, claims))
+    signed = b".".join((_header(typ, key.alg, key.kid), _part(claims)))
     signature = JWSRegistry.algorithms[key.alg].sign(signed, key.private)
     return b".".join((signed, urlsafe_b64encode(signature))).decode("ascii")
+
+
+@lru_cache(64)
+def _header(typ: str, alg: str, kid: str) -> bytes:
+    return _part({"typ": typ, "alg": alg, "kid": kid})
+
+
+def _part(of: Mapping[str, object]) -> bytes:
+    return urlsafe_b64encode(msgspec.json.encode(of))
 
 
 def _current(keys: Sequence[SigningKey]) -> dict[str, SigningKey]:

@@ -66,6 +66,14 @@ async def test_a_request_arrives_as_it_was_made(egress: HttpEgress) -> None:
     assert not {"cookie", "authorization", "referer", "expect"} & set(seen.headers)
 
 
+async def test_nothing_is_said_of_a_body_that_is_not_there(egress: HttpEgress) -> None:
+    async with receiver(answers(200)) as there:
+        await egress.request("POST", there.url(), within=LONG, private=True)
+    (seen,) = there.seen
+    assert seen.body == b""
+    assert "content-type" not in seen.headers
+
+
 @pytest.mark.parametrize("liar", LIARS.values(), ids=LIARS)
 async def test_what_each_liar_comes_to(egress: HttpEgress, liar: Liar) -> None:
     within = SECOND if liar.reason == "timeout" else LONG
