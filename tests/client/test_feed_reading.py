@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from lastcall.client.feed import (
     Unreadable,
 )
 from lastcall.client.guard import IN_FLIGHT
+from tests.client.running import PATIENCE
 from tests.client.watching import until
 
 BYTES = (
@@ -181,6 +182,31 @@ async def test_questions_that_wait_leave_room_for_the_lease_and_the_feed() -> No
         for one in questions:
             one.cancel()
         await guard.close()
+        await runner.cleanup()
+
+
+async def test_a_proxy_that_compresses_does_not_hold_the_feed_back() -> None:
+    """It may gather what is told until it is worth compressing."""
+
+    async def feed(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.enable_compression()
+        await response.prepare(request)
+        await response.write(b'event: reset\nid: e:1\ndata: {"at":"e:1"}\n\n')
+        await asyncio.sleep(3_600)
+        return response
+
+    app = web.Application()
+    app.router.add_get("/v1/feed", feed)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    authority = HttpAuthority(f"http://127.0.0.1:{runner.addresses[0][1]}", "wiki", "a secret")
+    try:
+        async with asyncio.timeout(PATIENCE), aclosing(authority.feed(None)) as events:
+            assert await anext(events) == Reset(Position("e", 1))
+    finally:
+        await authority.close()
         await runner.cleanup()
 
 

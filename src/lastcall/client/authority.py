@@ -125,7 +125,11 @@ class HttpAuthority:
                 connector=aiohttp.TCPConnector(
                     limit=CONNECTIONS, keepalive_timeout=KEEP_SECONDS, ssl=self._ssl or True
                 ),
-                headers={"Authorization": self._credentials, "User-Agent": "lastcall-client"},
+                headers={
+                    "Authorization": self._credentials,
+                    "User-Agent": "lastcall-client",
+                    "Accept-Encoding": "identity",  # who compresses a feed holds it back
+                },
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._http
