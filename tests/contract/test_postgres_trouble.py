@@ -13,7 +13,7 @@ import pytest
 from lastcall.domain.audit import Record
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.types import MINUTE, Instant, SessionId
-from lastcall.stores.postgres import RolledBack, SchemaWrong
+from lastcall.stores.postgres import Name, RolledBack, SchemaWrong, Server, open_store
 from lastcall.stores.postgres.reading import now
 from lastcall.stores.postgres.schema import Step, migrate, steps
 from tests.contract.changes import add, do
@@ -111,6 +111,30 @@ async def test_another_history_of_the_same_length_is_refused(url: str, tmp_path:
         await a_node(url, witness=witness)
 
 
+async def test_a_node_does_not_go_on_into_another_epoch(url: str) -> None:
+    async with nodes_on(url, 1) as [store]:
+        await fill(store, 1)
+        told: list[StoreUnavailable] = []
+        store.on_failure = told.append
+        async with connected(url) as db:
+            await db.execute("UPDATE feed_head SET epoch = 'another'")
+        store.following.look()
+        await until(lambda: bool(told))
+        assert "another epoch" in str(told[0])
+
+
+async def test_a_guest_holds_no_lease_and_leads_nobody(url: str) -> None:
+    guest = Name(node="guest", lease=30.0, guest=True)
+    store = await open_store(Server(url=url), guest)
+    try:
+        await fill(store, 1)
+        assert not store.leads
+        async with connected(url) as db:
+            assert not await db.fetchval("SELECT 1 FROM followers WHERE lease_until > now()")
+    finally:
+        await store.close()
+
+
 @pytest.mark.parametrize(("before", "written"), [(5_000, True), (3_000, False)])
 async def test_a_use_that_others_might_hear_of_too_late_does_not_count(
     url: str, before: int, written: bool
@@ -181,6 +205,20 @@ async def test_reading_anew_leaves_nothing_of_the_old_in_memory(url: str) -> Non
             await store.reload(db)
         gc.collect()
         assert old() is None
+
+
+async def test_who_gives_up_just_when_it_is_let_in_holds_nobody_up(url: str) -> None:
+    async with nodes_on(url, 1) as [store]:
+        await fill(store, 1)
+        await store.turns.enter()
+        impatient = asyncio.create_task(store.turns.enter())
+        await asyncio.sleep(0)
+        store.turns.leave()
+        impatient.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await impatient
+        async with asyncio.timeout(PATIENT):
+            await do(store, lambda tx: tx.record(an_event("after")))
 
 
 # --- a schema that goes on without a node ---

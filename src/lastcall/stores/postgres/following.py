@@ -301,7 +301,7 @@ class Following:
             if head.seq > max(head.vouched, store.vouched):
                 await self._renew(db, None)
                 head.vouched = head.seq
-            absorbed = store.absorb(head, max(head.vouched, store.vouched))
+            absorbed = store.absorb(head)
             store.proven(min(head.vouched, store.position))
             if absorbed is Absorbed.ALL:
                 self.behind = 0

@@ -114,13 +114,13 @@ class Node(IndexStore):
     def come(self) -> Come:
         return Come(self.position, self.tip, self.vouched)
 
-    def absorb(self, head: Head, upto: int) -> Absorbed:
+    def absorb(self, head: Head) -> Absorbed:
         self._compare(head)
         if self.writing is None:
             if head.other and head.before.seq == self.position:
                 return Absorbed.GAP
             for row in head.rows:
-                if self.position + 1 == row[0] <= upto:
+                if self.position + 1 == row[0]:
                     self._apply(row)
         elif head.other:
             return Absorbed.BLOCKED

@@ -92,8 +92,8 @@ class Followed(Protocol):
     @property
     def come(self) -> Come: ...
 
-    def absorb(self, head: Head, upto: int) -> Absorbed:
-        """Apply what is new, up to that number, at most. Raises `RolledBack`."""
+    def absorb(self, head: Head) -> Absorbed:
+        """Apply what is new. Raises `RolledBack`."""
         ...
 
     async def reload(self, db: Db) -> None:

@@ -118,7 +118,7 @@ class Writes(Protocol):
     @property
     def come(self) -> Come: ...
 
-    def absorb(self, head: Head, upto: int) -> Absorbed: ...
+    def absorb(self, head: Head) -> Absorbed: ...
     def add_uses(self, batch: Batch) -> None:
         """Whatever uses of sessions are to be written by now."""
         ...
@@ -283,7 +283,7 @@ class Turns:
         self.observer.waited_turn(perf_counter() - waiting)
         while True:
             head = await read(db, store.come, within)
-            match store.absorb(head, head.seq):
+            match store.absorb(head):
                 case Absorbed.ALL:
                     if head.vouched > store.vouched:
                         store.proven(min(head.vouched, store.position))
