@@ -26,6 +26,7 @@ SETTINGS: dict[str, Any] = {
     "cookie": "session",
     "public": ["/public/"],
     "lease": float(os.environ.get("LASTCALL_LEASE", "2")),
+    "patience": 60.0,
     "required": os.environ.get("ANONYMOUS") is None,
 }
 PACE = 0.02

@@ -17,7 +17,7 @@ from tests.ports import free_port
 
 SECRET = "a secret that is long enough"
 ENVIRON = {"LASTCALL__DIALECTS__NATIVE__SERVICES__WIKI__SECRET": SECRET}
-PATIENCE = 60.0
+PATIENCE = 180.0
 PASSWORDS = {"monitor": "Monitor_1234", "engineer": "Engineer_1234", "admin": "Admin_1234"}
 
 

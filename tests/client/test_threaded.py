@@ -20,14 +20,14 @@ FORKING = """
 import os, sys
 from lastcall.client import Identity, ThreadedGuard, Verdict
 url, secret, token = sys.argv[1:]
-guard = ThreadedGuard(url, "wiki", secret, patience=60)
-assert guard.start(within=30)
+guard = ThreadedGuard(url, "wiki", secret, patience=180)
+assert guard.start(within=180)
 assert isinstance(guard.check(token), Identity)
 child = os.fork()
 known = guard.check_now(token)
 if child == 0:
     assert known is Verdict.UNKNOWN, known
-    assert guard.start(within=30)
+    assert guard.start(within=180)
     assert isinstance(guard.check(token), Identity)
     guard.close()
     os._exit(0)
@@ -77,7 +77,7 @@ async def test_from_a_coroutine_of_another_loop(server: Server) -> None:
 def test_one_that_nobody_has_any_more_leaves_no_thread(server: Server) -> None:
     """Nor a place among the followers of the authority."""
     guard = ThreadedGuard(server.url, "wiki", SECRET, patience=PATIENCE)
-    assert guard.start(within=30)
+    assert guard.start(within=180)
     (thread,) = mine()
     del guard
     gc.collect()
@@ -87,7 +87,7 @@ def test_one_that_nobody_has_any_more_leaves_no_thread(server: Server) -> None:
 
 def test_a_closed_one_starts_nothing(server: Server) -> None:
     guard = ThreadedGuard(server.url, "wiki", SECRET, patience=PATIENCE)
-    guard.start(within=30)
+    guard.start(within=180)
     guard.close()
     guard.close()
     with pytest.raises(CannotKnow):
@@ -117,7 +117,7 @@ def test_a_forked_child_begins_anew_and_the_parent_goes_on(server: Server) -> No
         [sys.executable, "-c", FORKING, server.url, SECRET, log_in(server.url)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=5 * PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

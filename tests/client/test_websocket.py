@@ -18,7 +18,8 @@ from tests.e2e.server import Server
 
 pytestmark = pytest.mark.e2e
 
-LEASE = 1.0
+SHORT = 2.0
+"""Seconds of a lease, and of waiting for an answer, that are to run out."""
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +76,9 @@ class Peer:
 
 
 @asynccontextmanager
-async def application(way: Proxy) -> AsyncIterator[str]:
+async def application(way: Proxy, seconds: float = PATIENCE) -> AsyncIterator[str]:
     guarded = LastcallMiddleware(
-        echo, url=way.url, service="wiki", secret=SECRET, lease=LEASE, patience=LEASE
+        echo, url=way.url, service="wiki", secret=SECRET, lease=seconds, patience=seconds
     )
 
     async def serve(request: web.Request) -> web.StreamResponse:
@@ -137,6 +138,6 @@ async def test_it_is_closed_when_nobody_knows_whether_the_session_goes_on(
     server: Server, way: Proxy
 ) -> None:
     token = await asyncio.to_thread(log_in, server.url)
-    async with application(way) as url, talking(url, token) as socket:
+    async with application(way, SHORT) as url, talking(url, token) as socket:
         way.dropping = True
         assert await closed(socket) == AGAIN
