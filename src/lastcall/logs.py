@@ -1,11 +1,13 @@
 """Logs: one JSON object a line, from this program and from the server beneath it."""
 
 import logging
+import os
 import re
+import select
+import stat
 import sys
 import traceback
 from collections.abc import Mapping, MutableMapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO, cast
 
@@ -14,6 +16,9 @@ import structlog
 
 LONGEST = 300
 """Characters of one field."""
+
+PIECE = 1_024
+"""Characters written at once: what is ready for anything takes a page, which is no less."""
 
 DEEPEST = 12
 """Frames of a failure."""
@@ -45,22 +50,55 @@ def shown(text: str, longest: int = LONGEST) -> str:
 
 
 class Lossy:
-    """A stream whose reader may go away or whose disk may fill: what it cannot take is dropped.
+    """A stream whose reader may go away or stop reading, or whose disk may fill: what it cannot
+    take is dropped, and how much that was is told when it can again.
 
     Whether a request is answered or a signal obeyed must not hang on a line of log.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._ready = _readiness(stream)
+        self._lost = 0
+        self._torn = False
 
     def write(self, text: str) -> int:
-        with suppress(OSError, ValueError):
-            return self._stream.write(text)
+        if self._lost and self._put(_told(self._lost)):
+            self._lost = 0
+        if self._lost or not self._put(text):
+            self._lost += 1
         return len(text)
 
     def flush(self) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.flush()
+        """Nothing is kept back."""
+
+    def _put(self, line: str) -> bool:
+        """Whether all of it was taken. A line that broke off is ended before the next."""
+        if self._torn:
+            line = f"\n{line}"
+        for at in range(0, len(line), PIECE):
+            try:
+                if self._ready is not None and not self._ready.poll(0):
+                    return False
+                self._stream.write(line[at : at + PIECE])
+                self._stream.flush()
+            except (OSError, ValueError):
+                return False
+            self._torn = at + PIECE < len(line)
+        return True
+
+
+def _readiness(stream: TextIO) -> "select.poll | None":
+    """Whether it takes something at once can be asked; None of a file, which always does."""
+    try:
+        number = stream.fileno()
+        if stat.S_ISREG(os.fstat(number).st_mode):
+            return None
+    except (OSError, ValueError):
+        return None
+    ready = select.poll()
+    ready.register(number, select.POLLOUT)
+    return ready
 
 
 def configure(level: str = "info", stream: TextIO | None = None) -> None:
@@ -112,6 +150,10 @@ def _line(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> st
     if isinstance(error, BaseException):
         fields.update(failure(error))
     return _rendered(fields)
+
+
+def _told(lost: int) -> str:
+    return f"{_rendered({'level': 'warning', 'event': 'log lines were lost', 'lines': lost})}\n"
 
 
 def _rendered(fields: Mapping[str, Any]) -> str:

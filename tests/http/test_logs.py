@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import os
+import threading
 import warnings
 from typing import Any
 
@@ -77,6 +79,34 @@ def test_the_server_beneath_prints_no_addresses(logged: io.StringIO) -> None:
         warnings.warn("a warning", UserWarning, stacklevel=1)
     (only,) = lines(logged)
     assert "a warning" in only["event"]
+
+
+def test_a_reader_that_stops_reading_holds_nobody_up() -> None:
+    """What it missed is counted, and every line that it gets is a whole one."""
+    reading, writing = os.pipe()
+    text = json.dumps({"event": "x" * 3_000, "level": "info"})
+    with os.fdopen(writing, "w") as stream, os.fdopen(reading, "rb", buffering=0) as reader:
+        out = logs.Lossy(stream)
+        many = threading.Thread(
+            target=lambda: [out.write(f"{text}\n") for _ in range(1_000)], daemon=True
+        )
+        many.start()
+        many.join(60)
+        assert not many.is_alive()
+        read = reader.read(1 << 20)
+        out.write(f"{text}\n")
+        read += reader.read(1 << 20)
+    *before, told, last = read.decode().splitlines()
+    whole = [line for line in (*before, last) if line == text]
+    assert last == text
+    assert json.loads(told) == {
+        **json.loads(told),
+        "level": "warning",
+        "event": "log lines were lost",
+        "lines": 1_001 - len(whole),
+    }
+    assert [line for line in before if line != text] in ([], [before[-1]])
+    assert text.startswith(before[-1])
 
 
 def test_levels_are_kept() -> None:
