@@ -6,6 +6,7 @@ import re
 import select
 import stat
 import sys
+import threading
 import traceback
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
@@ -61,12 +62,14 @@ class Lossy:
         self._ready = _readiness(stream)
         self._lost = 0
         self._torn = False
+        self._alone = threading.RLock()  # what is thrown away meanwhile may complain in the log
 
     def write(self, text: str) -> int:
-        if self._lost and self._put(_told(self._lost)):
-            self._lost = 0
-        if self._lost or not self._put(text):
-            self._lost += 1
+        with self._alone:
+            if self._lost and self._put(_told(self._lost)):
+                self._lost = 0
+            if self._lost or not self._put(text):
+                self._lost += 1
         return len(text)
 
     def flush(self) -> None:

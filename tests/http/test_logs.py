@@ -109,6 +109,30 @@ def test_a_reader_that_stops_reading_holds_nobody_up() -> None:
     assert text.startswith(before[-1])
 
 
+def test_threads_write_lines_and_not_pieces_of_them() -> None:
+    reading, writing = os.pipe()
+    wrong: list[RuntimeError] = []
+    with os.fdopen(writing, "w") as stream, os.fdopen(reading, "rb") as reader:
+        out = logs.Lossy(stream)
+
+        def some(letter: str) -> None:
+            try:
+                for _ in range(300):
+                    out.write(f"{letter * 2_500}\n")
+            except RuntimeError as error:
+                wrong.append(error)
+
+        threads = [threading.Thread(target=some, args=(one,), daemon=True) for one in "abcdefgh"]
+        for thread in threads:
+            thread.start()
+        read = [reader.readline().decode().strip() for _ in range(20)]
+        for thread in threads:
+            thread.join(60)
+    assert wrong == []
+    for line in read:
+        assert "were lost" in line or (len(set(line)) == 1 and len(line) <= 2_500), line
+
+
 def test_levels_are_kept() -> None:
     stream = io.StringIO()
     logs.configure("warning", stream)
