@@ -14,19 +14,20 @@ def test_a_line_is_a_sorted_dictionary(
     puts: list[tuple[int, int | None]], now: int, limit: int
 ) -> None:
     line: Line[int] = Line()
-    model: dict[int, tuple[int, int]] = {}
-    for number, (thing, at) in enumerate(puts):
+    model: dict[int, int] = {}
+    for thing, at in puts:
         line.put(thing, at)
         model.pop(thing, None)
         if at is not None:
-            model[thing] = (at, number)
-    order = sorted(model, key=lambda thing: model[thing])
-    due = [thing for thing in order if model[thing][0] <= now]
+            model[thing] = at
+    order = sorted(model, key=lambda thing: (model[thing], thing))
+    due = [thing for thing in order if model[thing] <= now]
     assert len(line) == len(model)
     assert line.due(now, limit) == line.due(now, limit) == due[:limit]
-    assert line.first() == (model[order[0]][0] if order else None)
+    assert [line.at(thing) for thing in range(6)] == [model.get(thing) for thing in range(6)]
+    assert line.first() == (model[order[0]] if order else None)
     odd = [thing for thing in order if thing % 2]
-    assert line.first(lambda thing: not thing % 2) == (model[odd[0]][0] if odd else None)
+    assert line.first(lambda thing: not thing % 2) == (model[odd[0]] if odd else None)
     assert line.due(now, limit) == due[:limit]
 
 

@@ -152,7 +152,7 @@ def _notice(
         session=session,
         created=created,
         state=DeliveryState.QUEUED if told else DeliveryState.CANNOT_BE_TOLD,
-        next_at=created if told else None,
+        next_at=revocation.at if told else None,
         settled_at=None if told else created,
         until=later(revocation.at, client.outlives),
     )

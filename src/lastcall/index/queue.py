@@ -3,27 +3,31 @@
 Heaps keep entries that no longer hold until they come to the top; each change costs one push.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from itertools import count
 from typing import Generic, TypeVar
 
-K = TypeVar("K", bound=Hashable)
-L = TypeVar("L", bound=Hashable)
+Id = int | str | tuple[int | str, ...]
+
+K = TypeVar("K", bound=Id)
+L = TypeVar("L", bound=Id)
 
 SLACK = 64
 """Entries that do not hold any more which a heap may keep whatever its size."""
 
 
 class Line(Generic[K]):
-    """Things by the time they are due; whoever asks first gets what has been due longest."""
+    """Things by the time they are due; whoever asks first gets what has been due longest.
 
-    __slots__ = ("_entries", "_heap", "_numbers")
+    What has been due equally long comes in its own order, which is that of the rows in a store:
+    all that one mass logout owes is told along them, and not here and there.
+    """
+
+    __slots__ = ("_entries", "_heap")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, int, K]] = []
-        self._entries: dict[K, tuple[int, int, K]] = {}
-        self._numbers = count()
+        self._heap: list[tuple[int, K]] = []
+        self._entries: dict[K, tuple[int, K]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -33,14 +37,14 @@ class Line(Generic[K]):
         if at is None:
             self._entries.pop(thing, None)
         else:
-            entry = self._entries[thing] = (at, next(self._numbers), thing)
+            entry = self._entries[thing] = (at, thing)
             heappush(self._heap, entry)
         if len(self._heap) > 2 * len(self._entries) + SLACK:
             self._heap = [entry for entry in self._heap if self._holds(entry)]
             heapify(self._heap)
 
-    def _holds(self, entry: tuple[int, int, K]) -> bool:
-        return self._entries.get(entry[2]) is entry
+    def _holds(self, entry: tuple[int, K]) -> bool:
+        return self._entries.get(entry[1]) is entry
 
     def at(self, thing: K) -> int | None:
         """When it is due; None for what is not in line."""
@@ -53,7 +57,7 @@ class Line(Generic[K]):
         found = None
         while self._heap and found is None:
             entry = self._heap[0]
-            if self._holds(entry) and (skip is None or not skip(entry[2])):
+            if self._holds(entry) and (skip is None or not skip(entry[1])):
                 found = entry[0]
                 break
             heappop(self._heap)
@@ -65,14 +69,14 @@ class Line(Generic[K]):
 
     def due(self, now: int, limit: int) -> list[K]:
         """Up to `limit` things that are due at `now`; they stay."""
-        taken: list[tuple[int, int, K]] = []
+        taken: list[tuple[int, K]] = []
         while self._heap and len(taken) < limit and self._heap[0][0] <= now:
             entry = heappop(self._heap)
             if self._holds(entry):
                 taken.append(entry)
         for entry in taken:
             heappush(self._heap, entry)
-        return [thing for _, _, thing in taken]
+        return [thing for _, thing in taken]
 
 
 class Queue(Generic[L, K]):
