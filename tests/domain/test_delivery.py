@@ -20,7 +20,7 @@ from lastcall.domain.settling import (
     claimed,
     redelivered,
 )
-from lastcall.domain.types import ClientId, Duration, Instant, SessionId
+from lastcall.domain.types import SECOND, ClientId, Duration, Instant, SessionId, later
 from tests.domain.samples import TENANT, session
 from tests.domain.test_logout import revocation
 from tests.world import subject
@@ -75,6 +75,12 @@ def test_who_cannot_be_told_is_written_down_with_the_date_it_is_over(
     assert made.state is DeliveryState.CANNOT_BE_TOLD
     assert made.next_at is None
     assert made.until == made.created + mute.outlives
+
+
+def test_a_notice_is_due_since_its_logout_however_late_its_session_was_ended() -> None:
+    rule = revocation(OfTenant())
+    made = owed(rule, session(), client(), JOINED, "ann", later(rule.at, SECOND))
+    assert (made.created, made.next_at) == (later(rule.at, SECOND), rule.at)
 
 
 def test_how_a_subject_is_called_at_a_client() -> None:
