@@ -13,13 +13,26 @@ import pytest
 from lastcall.domain.audit import Record
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.types import MINUTE, Instant, SessionId
+from lastcall.ports.reading import MustWait
 from lastcall.stores.postgres import Name, RolledBack, SchemaWrong, Server, open_store
 from lastcall.stores.postgres.reading import now
 from lastcall.stores.postgres.schema import Step, migrate, steps
 from tests.contract.changes import add, do
 from tests.contract.gates import until
 from tests.contract.postgres import TurnGate, a_node, connected, nodes_on, shared_url, url
-from tests.contract.rows import GONE, NOW, a_session, an_event, fill, token_of
+from tests.contract.rows import (
+    GONE,
+    NOW,
+    ONE,
+    a_revocation,
+    a_session,
+    an_event,
+    fill,
+    hashed,
+    serials_up_to,
+    token_of,
+)
+from tests.contract.snapshot import snapshot
 
 __all__ = ["shared_url", "url"]
 
@@ -205,6 +218,44 @@ async def test_reading_anew_leaves_nothing_of_the_old_in_memory(url: str) -> Non
             await store.reload(db)
         gc.collect()
         assert old() is None
+
+
+WARN = """
+CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE WARNING 'as of a standby that was not waited for'; RETURN NEW; END $$;
+CREATE TRIGGER warn BEFORE UPDATE ON followers FOR EACH ROW EXECUTE FUNCTION warn();
+"""
+
+
+async def test_a_lease_whose_renewal_was_warned_of_is_none(url: str) -> None:
+    """After a failover nobody would know of it, and so nobody wait for this node."""
+    async with nodes_on(url, 1) as [store], connected(url) as db:
+        await fill(store, 1)
+        await db.execute(WARN)
+        try:
+            await until(lambda: not store.following.fresh)
+            assert isinstance(store.peek(token_of(1)), MustWait)
+        finally:
+            await db.execute("DROP FUNCTION warn CASCADE")
+        await until(lambda: store.following.fresh)
+
+
+async def test_what_begins_changes_and_ends_in_one_turn_is_written_as_it_is_in_the_end(
+    url: str,
+) -> None:
+    async with nodes_on(url, 2) as [one, other]:
+        await fill(one, 1)
+        async with one.transaction(ONE) as tx:
+            await serials_up_to(tx, 9)
+            await tx.add_session(a_session(2))
+            await tx.renew(a_session(1, token_hash=hashed("new")))
+            await tx.add_revocation(a_revocation(9))
+            assert len(await tx.end_sessions(a_revocation(9), 100)) == 2
+        await other.following.caught_up()
+        assert snapshot(other.index) == snapshot(one.index)
+        third = await a_node(url, "c")
+        assert snapshot(third.index) == snapshot(one.index)
+        await third.close()
 
 
 async def test_who_gives_up_just_when_it_is_let_in_holds_nobody_up(url: str) -> None:
