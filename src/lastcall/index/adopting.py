@@ -1,6 +1,7 @@
 """Adopting sessions from a record: a million rows into an index, without making them Sessions."""
 
 import gc
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
@@ -44,6 +45,9 @@ class _Proven(msgspec.Struct, gc=False):
 
 _proven = msgspec.json.Decoder(list[list[_Proven]]).decode
 
+Sort = tuple[Any, ...]
+"""All of what a profile is made of but the agent: there are few, and to compare them is slow."""
+
 
 class Adoption:
     """Takes rows in the order of tenant and serial. `agents` are hosts, user agents and devices."""
@@ -51,7 +55,7 @@ class Adoption:
     def __init__(self, index: Index, agents: Mapping[int, Agent]) -> None:
         self._index = index
         self._agents = agents
-        self._profiles: dict[Any, Profile] = {}
+        self._profiles: defaultdict[Sort, dict[int, Profile]] = defaultdict(dict)
         self._room = bytearray()
 
     def add(self, rows: Sequence[Row]) -> None:
@@ -72,7 +76,7 @@ class Adoption:
                 created, last_seen, idle, expires, until, refresh, spent, joined, sitter,
                 at, why, by, agent,
             ) = row  # fmt: skip
-            sort: tuple[Any, ...] = tenant, agent, dialect, kind, idle, expires - created
+            sort: Sort = tenant, dialect, kind, idle, expires - created
             own: tuple[Any, ...] = serial, created, last_seen - created, place_of(address), port
             plain = until is refresh is sitter is None and joined == "[]" and not spent
             for factor in factors:
@@ -88,7 +92,10 @@ class Adoption:
             if packed is None:
                 yield self._rare(shelf, row, whose)
                 continue
-            profile = profiles.get(sort) or self._profile(sort)
+            try:
+                profile = profiles[sort][agent]
+            except KeyError:
+                profile = self._profile(sort, agent)
             end = None if at is None else end_of(at, why, by)
             deadline = expires
             if idle is not None and last_seen + idle < expires:
@@ -101,10 +108,10 @@ class Adoption:
         shelf.list_rare(held, session)
         return held, session.deadline
 
-    def _profile(self, sort: tuple[Any, ...]) -> Profile:
-        tenant, agent, dialect, kind, idle, length, *methods = sort
+    def _profile(self, sort: Sort, agent: int) -> Profile:
+        tenant, dialect, kind, idle, length, *methods = sort
         known = (tenant, dialect, Kind(kind), *self._agents[agent], idle, length, tuple(methods))
-        profile = self._profiles[sort] = self._index.profiles.profile(known)
+        profile = self._profiles[sort][agent] = self._index.profiles.profile(known)
         return profile
 
 
