@@ -372,6 +372,16 @@ async def test_what_is_judged_between_a_look_and_the_line_is_not_missed() -> Non
     assert undecided.lines == 0
 
 
+async def test_who_finds_no_room_leaves_no_line_behind() -> None:
+    full = Undecided(in_all_lines=0)
+    with full.turn(TENANT) as first, full.turn(TENANT) as second, pytest.raises(Busy):
+        first.counted("key")
+        assert second.must_wait("key", locked=True)
+        first.over()
+        await second.come()
+    assert full.lines == 0
+
+
 async def test_a_right_login_takes_nothing_from_a_count_that_began_after_it() -> None:
     """A window of an address ends while somebody is let in: the next one's guesses all count."""
     world, judge = await judged_world(BY_ADDRESS)

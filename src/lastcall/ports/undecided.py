@@ -58,9 +58,10 @@ class Undecided:
 
     def join(self, turn: "Turn", tenant: TenantId, key: str) -> _Line:
         """Stand at the end of a line. Raises `Busy` when it is too long, or all of them are."""
-        line = self._lines.setdefault((tenant, key), _Line())
+        line = self._lines.get((tenant, key)) or _Line()
         if len(line.waiting) >= self._in_one_line or self.waiting >= self._in_all_lines:
             raise Busy("too many wait for attempts that are under way")
+        self._lines[tenant, key] = line
         line.waiting.append(turn)
         self.waiting += 1
         return line
