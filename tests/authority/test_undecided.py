@@ -367,18 +367,18 @@ async def test_what_is_judged_between_a_look_and_the_line_is_not_missed() -> Non
         first.counted("key")
         assert second.must_wait("key", locked=True)
         first.over()
-        async with asyncio.timeout(60):
-            await second.come()
+        await asyncio.wait_for(second.come(), 60)
     assert undecided.lines == 0
 
 
 async def test_who_finds_no_room_leaves_no_line_behind() -> None:
     full = Undecided(in_all_lines=0)
-    with full.turn(TENANT) as first, full.turn(TENANT) as second, pytest.raises(Busy):
-        first.counted("key")
-        assert second.must_wait("key", locked=True)
-        first.over()
-        await second.come()
+    with full.turn(TENANT) as turn:
+        with full.turn(TENANT) as first:
+            first.counted("key")
+            assert turn.must_wait("key", locked=True)
+        with pytest.raises(Busy):
+            await turn.come()
     assert full.lines == 0
 
 
