@@ -5,14 +5,16 @@ from collections.abc import Sequence
 
 import pytest
 
+from lastcall.domain.audit import Record
 from lastcall.domain.errors import StoreUnavailable
 from lastcall.domain.types import SessionId
 from lastcall.index import Change, IndexStore, Report
+from lastcall.ports import Transaction
 from lastcall.ports.reading import MustWait
 from lastcall.stores.memory import AtOnce, MemoryStore
 from tests.contract.changes import A_SEAT, do
 from tests.contract.gates import GatedLog, turns
-from tests.contract.rows import GONE, ONE, fill, token_of
+from tests.contract.rows import GONE, ONE, an_event, fill, token_of
 from tests.contract.store import StoreContract
 
 
@@ -92,3 +94,25 @@ async def test_who_is_cancelled_in_a_body_is_cancelled_whatever_became_of_the_st
     body.cancel()
     with pytest.raises(asyncio.CancelledError):
         await body
+
+
+async def test_who_has_written_is_told_so_though_nobody_can_count_it() -> None:
+    def planted(_record: Record) -> None:
+        raise RuntimeError("planted")
+
+    async def logout(tx: Transaction) -> None:
+        await tx.end_session(SessionId("s1"), GONE)
+        await tx.record(an_event("logout"))
+
+    log = SlowLog()
+    store = MemoryStore(log)
+    await fill(store, 1)
+    log.slow, store.on_record = True, planted
+    before = store.feed.position
+    ending = asyncio.create_task(do(store, logout))
+    await turns()
+    with pytest.raises(RuntimeError):
+        log.one_more()
+    await asyncio.wait_for(ending, 60)
+    [told] = store.feed.after(before) or ()
+    assert [mark.about for mark in told.marks] == [token_of(1)] * 2

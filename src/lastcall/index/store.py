@@ -257,14 +257,14 @@ class IndexStore:
             for mark in done.about:
                 if self._undurable.get(mark) == self._durable:
                     del self._undurable[mark]
-            if self.on_record is not None:
-                for record in done.records:
-                    self.on_record(record)
             owed = owed or done.owed
             self.feed.publish(self._durable, done.doubtful)
             for waiter in done.waiters:
                 if not waiter.done():
                     waiter.set_result(None)
+            if self.on_record is not None:  # last: whoever counts must not keep anybody waiting
+                for record in done.records:
+                    self.on_record(record)
         if owed and self.on_owed is not None:
             self.on_owed()
 
