@@ -112,7 +112,15 @@ def test_a_reader_that_stops_reading_holds_nobody_up() -> None:
 def test_threads_write_lines_and_not_pieces_of_them() -> None:
     reading, writing = os.pipe()
     wrong: list[RuntimeError] = []
-    with os.fdopen(writing, "w") as stream, os.fdopen(reading, "rb") as reader:
+    read: list[str] = []
+
+    def to_its_end() -> None:
+        with os.fdopen(reading) as stream:
+            read.extend(stream.read().splitlines())
+
+    reader = threading.Thread(target=to_its_end, daemon=True)
+    reader.start()
+    with os.fdopen(writing, "w") as stream:
         out = logs.Lossy(stream)
 
         def some(letter: str) -> None:
@@ -125,10 +133,12 @@ def test_threads_write_lines_and_not_pieces_of_them() -> None:
         threads = [threading.Thread(target=some, args=(one,), daemon=True) for one in "abcdefgh"]
         for thread in threads:
             thread.start()
-        read = [reader.readline().decode().strip() for _ in range(20)]
         for thread in threads:
             thread.join(60)
+            assert not thread.is_alive()
+    reader.join(60)
     assert wrong == []
+    assert read
     for line in read:
         assert "were lost" in line or (len(set(line)) == 1 and len(line) <= 2_500), line
 
