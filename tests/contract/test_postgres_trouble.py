@@ -283,7 +283,7 @@ BACK = "DELETE FROM schema_versions WHERE version > 1"
 
 async def test_who_slept_through_a_step_that_it_cannot_work_with_stops(url: str) -> None:
     """Its lease is over, so nobody waited for it; but it would have gone on where it was."""
-    asleep = await a_node(url, lease=30.0)
+    asleep = await a_node(url, lease=600.0)
     told: list[StoreUnavailable] = []
     asleep.on_failure = told.append
     async with connected(url) as db:
