@@ -51,6 +51,8 @@ class Line:
             raise
 
     async def _ask(self, request: bytes) -> Answer:
+        if self.hung_up():
+            self.close()
         if self._streams is None:
             host, _, port = self.host.partition(":")
             self._streams = await asyncio.open_connection(host, int(port))
@@ -73,6 +75,10 @@ class Line:
         if close:
             self.close()
         return Answer(status, content)
+
+    def hung_up(self) -> bool:
+        """Whether the node has closed it, as it does with a line that is idle for long."""
+        return self._streams is not None and self._streams[0].at_eof()
 
     def close(self) -> None:
         if self._streams is not None:

@@ -81,13 +81,21 @@ class Crowd:
             self._back(line)
 
     async def insist(self, node: Node, method: str, path: str, *more: Any, **named: Any) -> Reply:
-        """`ask`, again and again while the node says that it cannot tell now."""
+        """`ask`, again and again while the node cannot tell, or hangs up on a line long idle."""
         end = time.monotonic() + PATIENCE
-        while (reply := await self.ask(node, method, path, *more, **named)).status == 503:
-            assert time.monotonic() < end, f"{node.name}: {reply.body!r}"
+        while True:
+            try:
+                reply = await self.ask(node, method, path, *more, **named)
+                if reply.status != 503:
+                    return reply
+                said = str(reply.body)
+            except Unanswered as error:
+                if not node.runs:
+                    raise
+                said = str(error)
+            assert time.monotonic() < end, f"{node.name}: {said}"
             self.unclear[f"{method} refused"] += 1
             await asyncio.sleep(0.1)
-        return reply
 
     def _line(self, node: Node) -> Line:
         """Raises `Unanswered` while a node is only just starting."""

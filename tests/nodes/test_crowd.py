@@ -1,11 +1,14 @@
 """The harness itself: servers that tell each other nothing must not get past it."""
 
+import asyncio
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.checker import NEVER, Answer, Broken, Call
+from tests.contract.gates import until
+from tests.nodes.asking import Line
 from tests.nodes.crowd import Crowd, One, crowd
 from tests.nodes.house import House, Node, house
 from tests.nodes.proxy import network
@@ -25,6 +28,22 @@ async def test_a_test_that_fails_is_told_whether_a_logout_was_refused_or_lost() 
     assert Broken.ACCEPTED_AFTER_LOGOUT.value in verdict
     assert "('refused', ['node1: 503'])" in doubts
     assert "'lost'" not in doubts
+
+
+async def test_a_line_that_was_hung_up_on_is_made_again() -> None:
+    """As a node does with one that is idle for long; what was asked on it would be lost."""
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(once, "127.0.0.1", 0) as server:
+        line = Line(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        for _ in range(3):
+            assert (await line.ask("GET", "/v1/check")).status == 204
+            await until(line.hung_up)
+        line.close()
 
 
 class Alone(Cluster):
