@@ -1,9 +1,7 @@
 """The SQLite store keeps the contract, and keeps everything else over a restart."""
 
-import asyncio
 import os
 import stat
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -155,34 +153,6 @@ async def test_uses_are_written_after_a_moment(path: Path) -> None:
         store.touch(found, Instant(NOW + 9))
         with closing(apsw.Connection(str(path))) as reader:
             await until(lambda: reader.execute("SELECT last_seen FROM sessions").get == NOW + 9)
-
-
-async def test_what_queues_is_committed_together(path: Path) -> None:
-    gate = StepGate()
-    async with opened(path, step=gate) as store:
-        await fill(store, 1)
-        gate.shut()
-        logins = [asyncio.create_task(add(store, a_session(n))) for n in range(2, 102)]
-        await turns(500)
-        before = gate.steps.count("committed")
-        gate.open()
-        await asyncio.gather(*logins)
-        assert gate.steps.count("committed") - before <= 2
-
-
-async def test_what_one_round_of_the_loop_decides_is_committed_together(path: Path) -> None:
-    steps: list[str] = []
-
-    def slow(step: str) -> None:
-        steps.append(step)
-        if step == "decided":
-            time.sleep(0.002)  # the writer may run, if it has anything to write
-
-    async with opened(path, step=slow) as store:
-        await fill(store, 1)
-        before = steps.count("committed")
-        await asyncio.gather(*(add(store, a_session(n)) for n in range(2, 22)))
-        assert steps.count("committed") - before == 1
 
 
 async def test_text_that_cannot_be_stored_is_refused_and_undone(path: Path) -> None:

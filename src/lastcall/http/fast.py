@@ -5,7 +5,8 @@ own protocol as it came, and so takes the ordinary lane.
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
+from functools import partial
 from typing import Any
 
 import httptools
@@ -251,22 +252,33 @@ class FastProtocol(LimitedProtocol):
 
     def _begin(self, answering: Coroutine[Any, None, Reply], keep_alive: bool) -> None:
         """Answer at once, or let a task wait for whatever the answer waits for."""
+        lane = self._lane
+        assert lane is not None
+        if not (lane.checks(self.url) or lane.turns.now()):
+            begun = self._stand(keep_alive)
+            lane.turns.later(partial(self._see_through, begun, answering))
+            return
         try:
             waits_for = answering.send(None)
         except StopIteration as done:
             self._done(keep_alive=self._write(done.value, keep_alive=keep_alive))
             return
+        self._see_through(self._stand(keep_alive), Resumed(answering, waits_for))
+
+    def _stand(self, keep_alive: bool) -> Begun:
+        """In the place of the request under way: what follows queues up behind it."""
         begun = Begun(keep_alive=keep_alive)
         self.cycle = begun  # type: ignore[assignment]  # all that is asked of one
-        task = self.loop.create_task(self._finish(begun, answering, waits_for))
+        return begun
+
+    def _see_through(self, begun: Begun, answering: Awaitable[Reply]) -> None:
+        task = self.loop.create_task(self._finish(begun, answering))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def _finish(
-        self, begun: Begun, answering: Coroutine[Any, None, Reply], waits_for: Any
-    ) -> None:
+    async def _finish(self, begun: Begun, answering: Awaitable[Reply]) -> None:
         try:
-            reply = await Resumed(answering, waits_for)
+            reply = await answering
             if self.flow.write_paused and not begun.disconnected:
                 await self.flow.drain()
         except BaseException:

@@ -18,6 +18,7 @@ from lastcall.http.head import RequestIds, by_name
 from lastcall.http.mounts import Mounts
 from lastcall.http.refusing import Refusal
 from lastcall.http.replies import DEFAULTS, Headers
+from lastcall.http.turns import Turns
 from lastcall.metrics import Metrics, RouteTally
 from lastcall.ports import Env
 from lastcall.wire import Hot, Quick, Route
@@ -139,6 +140,7 @@ class Lane:
         traced: bool = False,
     ) -> None:
         self.traced = traced
+        self.turns = Turns()
         self._proxies = proxies
         self._telling = TELLING | {b"traceparent"} if traced else TELLING
         self._env = env
@@ -152,6 +154,7 @@ class Lane:
             if route.hot is Hot.CHECK:
                 figures.route(mount.dialect.name, route.path).check = True
         paths = {route.path for _, route in hot}
+        self._checks = frozenset(r.path.encode() for _, r in hot if r.hot is Hot.CHECK)
         self._plain = frozenset(path.encode() for path in paths if "{" not in path)
         self._open = re.compile(b"|".join(_pattern(path) for path in sorted(paths) if "{" in path))
         self._quick = (
@@ -168,6 +171,10 @@ class Lane:
         if path in self._plain:
             return True
         return b"%" not in path and self._open.fullmatch(path) is not None
+
+    def checks(self, url: bytes) -> bool:
+        """Whether it is one of those that only check a token, which wait for nobody's turn."""
+        return url.partition(b"?")[0] in self._checks
 
     def shortcut(self, url: bytes, headers: Headers) -> tuple[Shortcut, bytes] | None:
         """The way to answer a GET, and the token it offers; None if it is no plain question."""

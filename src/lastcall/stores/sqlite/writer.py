@@ -25,7 +25,10 @@ from lastcall.stores.sqlite.witness import Sighting, Witness
 ADVANCE_HEAD = "UPDATE head SET batch = ?, latest = ?"
 
 MOST = 1_024
-"""Transactions in one commit, or all that one round of the loop has decided if that is more."""
+"""Transactions in one commit, or all that were handed over at once if that is more."""
+
+ENOUGH = 16
+"""Transactions that are handed over though more may follow: waiting would save no more."""
 
 CHECKPOINT_PAGES = 1_000
 """Pages in the write-ahead log from which on they are copied back in the background."""
@@ -101,14 +104,20 @@ class Writer:
         return False
 
     def _hand_over_later(self, entry: Entry) -> None:
-        """Together with all that this round of the loop decides.
+        """Together with all that is decided before the loop has a round without another.
 
         A writer that is woken for each of them goes from one to the next in small commits, and
         takes the interpreter from the loop for each.
         """
         if not self._decided:
-            self._loop.call_soon(self._hand_over)
+            self._loop.call_soon(self._hand_over_if_quiet, 0)
         self._decided.append(entry)
+
+    def _hand_over_if_quiet(self, before: int) -> None:
+        if before < len(self._decided) < ENOUGH:
+            self._loop.call_soon(self._hand_over_if_quiet, len(self._decided))
+        else:
+            self._hand_over()
 
     def _hand_over(self) -> None:
         if self._decided:
