@@ -129,6 +129,25 @@ async def test_a_head_that_waits_for_its_turn_is_not_late() -> None:
 
 @leaping
 @pytest.mark.parametrize("fast", [True, False])
+async def test_a_head_that_came_in_pieces_and_in_time_makes_nothing_late(fast: bool) -> None:
+    """What takes longer is the answer, behind the same disk."""
+    gate = GatedLog(AtOnce())
+    world = await make_world(MemoryStore(gate))
+    line = Line(serve(world).app, fast=fast)
+    line.protocol.head_seconds = 2 * MINUTE
+    sent = logout((await begin(world, "john")).token)
+    gate.shut()
+    await line.send(sent[:20], sent[20:])
+    await passed(5 * MINUTE)
+    assert line.taken() == b""
+    assert not line.pipe.closing
+    gate.open()
+    assert statuses(await line.answered()) == [200]
+    assert not line.pipe.closing
+
+
+@leaping
+@pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize(
     "first",
     [

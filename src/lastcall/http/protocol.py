@@ -251,7 +251,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _late(self) -> None:
-        if self.transport.is_closing() or not self._in_head:
+        if self.transport.is_closing():
             return
         if self._begun:
             self._refuse(408)
